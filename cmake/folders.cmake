@@ -1,0 +1,24 @@
+# fathom_folder(NAME): everything under src/NAME is one library, its *_test.cc files one test program.
+# Files are found by name, so a new file touches no build file. *_avx512.cc is compiled for AVX-512 with BF16 and
+# VNNI and called only where the machine has them (device/isa.h).
+set(FATHOM_AVX512_FLAGS
+    -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512cd -mavx512bf16 -mavx512vnni)
+
+function(fathom_folder name)
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER all INCLUDE REGEX "_test\\.cc$")
+  set(wide ${sources})
+  list(FILTER wide INCLUDE REGEX "_avx512\\.cc$")
+  set_source_files_properties(${wide} PROPERTIES COMPILE_OPTIONS "${FATHOM_AVX512_FLAGS}")
+  add_library(fathom_${name} STATIC ${sources})
+  target_include_directories(fathom_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(fathom_${name} PUBLIC ${ARGN})
+  if(FATHOM_TESTS AND all)
+    add_executable(fathom_${name}_test ${all})
+    target_link_libraries(fathom_${name}_test PRIVATE fathom_${name} GTest::gtest GTest::gtest_main)
+    target_compile_definitions(fathom_${name}_test PRIVATE FATHOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    gtest_discover_tests(fathom_${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()

@@ -1,0 +1,82 @@
+// The same model with gradients: f32 master weights, one forward-backward per micro-batch, no general autograd.
+// train/ owns the optimizer and the schedule; this knows neither.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "checkpoint/checkpoint.h"
+#include "config/model_config.h"
+#include "model/model.h"
+#include "tensor/view.h"
+
+namespace fathom {
+
+/// One trainable tensor (or a router bias, which has no gradient and is moved by the loads).
+struct Parameter {
+  std::string name;          // published name
+  int64_t rows = 0, cols = 0;  // cols 0: a vector
+  View<float> value;         // f32 master [rows * max(cols, 1)]
+  View<float> gradient;      // same size; empty for a router bias
+  bool decay = false;        // two-dimensional tensors decay, norms do not
+  bool router_bias = false;
+};
+
+struct TrainOptions {
+  Compute compute = Compute::kBf16;
+  bool fp8 = false;            // V3's FP8 recipe in emulation for the linears it covers (compute f32 or bf16 around it)
+  bool recompute = false;      // keep each layer's input only and run its forward again in backward
+  bool mtp_prenorm = false;
+  double mtp_lambda = 0.0;     // 0: the MTP layer is not run
+  double balance_alpha = 0.0;  // sequence-wise balance loss
+};
+
+/// tokens [n_sequences, T + 1]; the model reads the first T of a row and predicts the next ones.
+struct TrainBatch {
+  View<const int32_t> tokens;
+  /// Empty, or [n_sequences, T]: index of the document a position belongs to; attention does not cross documents when given.
+  View<const int32_t> document_ids;
+  /// Empty, or [n_sequences, T] f32: weight of the loss at each predicted position (SFT masks); the mean is over the weights.
+  View<const float> loss_weights;
+};
+
+struct TrainStats {
+  double loss_ce = 0, loss_mtp = 0, balance = 0, loss_total = 0;
+  std::vector<int> moe_layers;                       // layer index of each row of loads, MTP layers included
+  std::vector<std::vector<int64_t>> expert_loads;    // tokens per expert of this micro-batch
+  std::vector<double> router_entropy;                // mean over tokens of the entropy of the normalised affinities, nats
+};
+
+class TrainerModel {
+ public:
+  /// Random start: N(0, initializer_range), norms 1, biases 0; parameter i draws from stream i of `seed`.
+  static Result<std::unique_ptr<TrainerModel>> create(const ModelConfig& config, uint64_t seed, const TrainOptions& options);
+  /// Start from a checkpoint's values.
+  static Result<std::unique_ptr<TrainerModel>> from_checkpoint(const CheckpointReader& checkpoint, const TrainOptions& options);
+  virtual ~TrainerModel() = default;
+
+  virtual const ModelConfig& config() const = 0;
+  virtual TrainOptions& options() = 0;
+  virtual std::vector<Parameter>& parameters() = 0;
+  /// To be called after the masters changed: makes the copies that the arithmetic reads.
+  virtual void weights_changed() = 0;
+  virtual void zero_gradients() = 0;
+
+  /// Forward and backward of one micro-batch; every gradient += scale * its gradient of loss_total (scale = 1 / number of micro-batches).
+  /// loss_total = ce + mtp_lambda * mtp + balance_alpha * balance. Source: DeepSeek-V3 §2.1.2, §2.2; golden/README.md, train-tiny.
+  virtual TrainStats forward_backward(const TrainBatch& batch, double scale) = 0;
+  /// Losses only, nothing kept (validation).
+  virtual TrainStats forward_only(const TrainBatch& batch) = 0;
+  /// logits [n_sequences * T, vocab_size] and, where mtp_logits is not empty, [n_sequences * (T - 1), vocab_size].
+  virtual void logits(View<float> logits, View<float> mtp_logits, const TrainBatch& batch) = 0;
+  /// Model FLOPs of forward and backward per token at sequence length T, recompute not counted (for MFU).
+  virtual double flops_per_token(int64_t T) const = 0;
+};
+
+/// Writes the masters as a published-layout checkpoint (bf16; router biases f32).
+Status write_trained_checkpoint(const std::filesystem::path& directory, TrainerModel& model);
+
+}  // namespace fathom
