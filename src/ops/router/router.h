@@ -1,0 +1,49 @@
+// The router of DeepSeekMoE: from logits to a choice of experts and their weights; all in f32.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/view.h"
+
+namespace fathom {
+
+enum class RouterScoring { kSigmoid, kSoftmax };
+enum class RouterTopk { kNoauxTc, kGreedy, kGroupLimitedGreedy };
+
+struct RouterSpec {
+  int64_t n_routed_experts = 0, num_experts_per_tok = 0, n_group = 1, topk_group = 1;
+  RouterScoring scoring = RouterScoring::kSigmoid;
+  RouterTopk topk = RouterTopk::kNoauxTc;
+  bool norm_topk_prob = true;
+  float routed_scaling_factor = 1.0f;
+};
+
+struct RouterOut {
+  View<int32_t> expert_ids;  // [n_tokens, num_experts_per_tok], largest choice value first; ties go to the lower id
+  View<float> weights;       // same shape, routed_scaling_factor included
+  View<float> affinity;      // [n_tokens, n_routed_experts]: sigmoid or softmax of the logits, saved for backward
+};
+
+/// Chooses num_experts_per_tok experts for each token: the topk_group best of n_group expert groups, then the best experts within them.
+///   noaux_tc: by affinity + bias; a group's score is the sum of its two largest. group_limited_greedy: by affinity, group score its maximum.
+///   greedy: plain top-k. The weight is the unbiased affinity, over the sum of the chosen ones (+ 1e-20) where norm_topk_prob, times the factor.
+///   (V2: with norm_topk_prob and num_experts_per_tok > 1 the published code leaves routed_scaling_factor out; follow its published code, and say so.)
+/// logits [n_tokens, n_routed_experts] f32 · e_score_correction_bias [n_routed_experts] f32, or empty.
+/// Source: DeepSeek-V3 §2.1.2; DeepSeek-V2 §2.1.2-2.2; golden/README.md items 6, 7.
+void router_forward(RouterOut out, View<const float> logits, View<const float> e_score_correction_bias, const RouterSpec& spec);
+
+/// dlogits [n_tokens, n_routed_experts] f32, overwritten: through the weights of the chosen experts (the choice itself is constant)
+/// plus, where `daffinity` is not empty, the gradient that reaches every affinity directly (from the balance loss), same shape.
+/// dweights [n_tokens, num_experts_per_tok] f32.
+void router_backward(View<float> dlogits, View<const float> dweights, View<const float> daffinity, const RouterOut& saved,
+                     const RouterSpec& spec);
+
+/// Sequence-wise balance loss of one MoE layer: mean over sequences of sum_i f_i P_i, with f_i counting the experts actually chosen;
+/// golden/train-tiny manifest, `balance` and `balance_selected`. Rows [s*T, (s+1)*T) of `saved` are sequence s, n_sequences * T = n_tokens.
+/// Returns the value; daffinity [n_tokens, n_routed_experts], overwritten with scale * d(value)/d(affinity), or empty.
+double balance_loss(View<float> daffinity, const RouterOut& saved, int64_t n_sequences, float scale, const RouterSpec& spec);
+
+/// Tokens per expert. load [n_routed_experts] i64, overwritten.
+void expert_load(View<int64_t> load, View<const int32_t> expert_ids);
+
+}  // namespace fathom
