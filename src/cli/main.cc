@@ -1,0 +1,48 @@
+// fathom: one program, one table of subcommands.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "cli/command.h"
+#include "device/isa.h"
+
+namespace fathom {
+namespace {
+
+const Command kCommands[] = {
+    // One row a subcommand, in the order of the help.
+    {nullptr, nullptr, nullptr},
+};
+
+int main_impl(int argc, char** argv) {
+  CLI::App app{"fathom: DeepSeek-V3 and R1, whole, in one program"};
+  app.set_version_flag("--version", fmt::format("fathom 0.1.0, {}", describe_isa()));
+  app.require_subcommand(1);
+  std::vector<std::pair<CLI::App*, std::function<int()>>> subs;
+  for (const Command& c : kCommands) {
+    if (c.name == nullptr) break;
+    CLI::App* sub = app.add_subcommand(c.name, c.summary);
+    subs.emplace_back(sub, c.add(*sub));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  for (auto& [sub, run] : subs) {
+    if (sub->parsed()) return run();
+  }
+  return 2;
+}
+
+}  // namespace
+
+int fail(const Status& status) {
+  std::fprintf(stderr, "fathom: %s\n", status.message().c_str());
+  return 1;
+}
+
+}  // namespace fathom
+
+int main(int argc, char** argv) { return fathom::main_impl(argc, argv); }
