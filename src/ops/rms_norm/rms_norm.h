@@ -1,19 +1,23 @@
-// RMSNorm: y = x * rsqrt(mean(x^2) + eps) * weight. The mean is summed in a fixed order of f32 lanes that depends on the width alone.
+// RMSNorm: y = x * rsqrt(mean(x^2) + eps) * weight. The mean is summed in a fixed order of f32
+// lanes that depends on the width alone.
 #pragma once
 
 #include "tensor/view.h"
 
 namespace fathom {
 
-/// y [n, dim] T (float or BF16), overwritten · x [n, dim] X (float or BF16), rows may be strided · weight [dim] f32
-/// inv_rms [n] f32, saved for backward, or empty. Thread-safe; uses the thread pool. Source: golden/README.md item 5.
+/// y [n, dim] T (float or BF16), overwritten · x [n, dim] X (float or BF16), rows may be strided ·
+/// weight [dim] f32 inv_rms [n] f32, saved for backward, or empty. Thread-safe; uses the thread
+/// pool. Source: golden/README.md item 5.
 template <typename T, typename X>
-void rms_norm_forward(View<T> y, View<float> inv_rms, View<const X> x, View<const float> weight, float eps);
+void rms_norm_forward(View<T> y, View<float> inv_rms, View<const X> x, View<const float> weight,
+                      float eps);
 
-/// dx [n, dim] f32: overwritten, or added to where accumulate · dweight [dim] f32, added to (sum over rows in a fixed tree: equal for every thread count)
-/// dy [n, dim] f32 · x, weight, inv_rms as in forward.
+/// dx [n, dim] f32: overwritten, or added to where accumulate · dweight [dim] f32, added to (sum
+/// over rows in a fixed tree: equal for every thread count) dy [n, dim] f32 · x, weight, inv_rms as
+/// in forward.
 template <typename X>
-void rms_norm_backward(View<float> dx, View<float> dweight, View<const float> dy, View<const X> x, View<const float> weight,
-                       View<const float> inv_rms, bool accumulate);
+void rms_norm_backward(View<float> dx, View<float> dweight, View<const float> dy, View<const X> x,
+                       View<const float> weight, View<const float> inv_rms, bool accumulate);
 
 }  // namespace fathom

@@ -5,7 +5,8 @@
 
 namespace fathom {
 
-/// h [n, width] T, overwritten · gate_up [n, 2 * width] T: gate in the first half of a row, up in the second. T is float or BF16.
+/// h [n, width] T, overwritten · gate_up [n, 2 * width] T: gate in the first half of a row, up in
+/// the second. T is float or BF16.
 template <typename T>
 void swiglu_forward(View<T> h, View<const T> gate_up);
 
