@@ -25,6 +25,7 @@ struct LayerSpec {
   AttentionKind attention = AttentionKind::kMla;
   FfnKind ffn = FfnKind::kDense;
   bool mtp = false;
+  bool operator==(const LayerSpec&) const = default;
 };
 
 struct RopeConfig {
@@ -35,7 +36,8 @@ struct RopeConfig {
   double beta_fast = 32.0, beta_slow = 1.0, mscale = 1.0, mscale_all_dim = 0.0;  // yarn
   int64_t original_max_position_embeddings = 0;                                  // yarn, llama3
   double low_freq_factor = 1.0, high_freq_factor = 4.0;                          // llama3
-  double attention_factor = 0.0;  // yarn of dense models (qwen2): scales cos and sin; 0: 0.1 ln(factor) + 1
+  double attention_factor = 1.0;  // yarn: cos and sin are multiplied by it; resolved by the parser, always positive
+  bool operator==(const RopeConfig&) const = default;
 };
 
 struct ModelConfig {
@@ -68,7 +70,7 @@ struct ModelConfig {
   // quantization_config: fp8 with blocks
   bool fp8 = false;
   int64_t fp8_block_rows = 128, fp8_block_cols = 128;
-  bool fp8_ue8m0 = false;
+  bool fp8_ue8m0 = false;  // scale_fmt "ue8m0": every scale is a power of two
 
   /// num_hidden_layers main layers, then num_nextn_predict_layers MTP layers.
   std::vector<LayerSpec> layers() const;
@@ -78,13 +80,19 @@ struct ModelConfig {
   int64_t qk_head_dim() const;
   /// Softmax scale, with the YaRN factor squared. Source: golden/README.md item 4, DeepSeek-V2 appendix on YaRN.
   double softmax_scale() const;
+  bool operator==(const ModelConfig&) const = default;
 };
+
+/// YaRN's correction of the attention temperature: 0.1 mscale ln(factor) + 1, and 1 where factor <= 1.
+/// Source: Peng et al., "YaRN" (2023) §3.4, as the published code of DeepSeek-V2 has it.
+double yarn_get_mscale(double factor, double mscale);
 
 /// Reads and validates config.json's text. `where` names the file in messages. Every key that changes the mathematics is honoured or
 /// refused by name: `config.json: scoring_func: "sigmoid" or "softmax" wanted, "tanh" found`.
 Result<ModelConfig> parse_model_config(std::string_view json_text, const std::string& where);
 Result<ModelConfig> read_model_config(const std::filesystem::path& path);
-/// The same layout back, with the published keys; parse_model_config of it gives an equal config.
+/// The same layout back, with the published keys; parse_model_config of it gives an equal config. Requires: a config that a parser made, or
+/// one that would pass its checks.
 std::string write_model_config(const ModelConfig& config);
 
 /// One parameter of the model: its published name and shape (vectors have cols = 0).
@@ -95,6 +103,8 @@ struct ParameterSpec {
   int layer = -1;              // -1: embedding, final norm, head
   bool mtp_copy = false;       // the MTP layer's copy of embedding or head: the main model's tensor, not a parameter of its own
   bool router_bias = false;    // e_score_correction_bias: f32, moved by the load, not by a gradient
+  /// Numbers in it.
+  int64_t size() const { return cols == 0 ? rows : rows * cols; }
 };
 /// Every tensor that a published checkpoint of this config holds, in the order of the layers, FP8 scales not counted.
 std::vector<ParameterSpec> parameters(const ModelConfig& config);
