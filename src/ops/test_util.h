@@ -39,15 +39,10 @@ void expect_near(const std::vector<T>& got, const std::vector<double>& want, dou
   ASSERT_EQ(got.size(), want.size());
   if (std::is_same_v<T, BF16>) rtol += 0x1p-8;  // half a unit in the last place
   for (size_t i = 0; i < got.size(); ++i) {
-    ASSERT_NEAR(static_cast<double>(to_f32(got[i])), want[i], atol + rtol * std::abs(want[i]))
-        << "at " << i;
+    const double error = std::abs(static_cast<double>(to_f32(got[i])) - want[i]);
+    if (error <= atol + rtol * std::abs(want[i])) continue;
+    FAIL() << "at " << i << ": " << to_f32(got[i]) << ", wanted " << want[i];
   }
-}
-
-template <typename T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() &&
-         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 template <typename T>

@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "ops/rms_norm/rms_norm_kernels.h"
 #include "ops/row_grain.h"
+#include "ops/simd/add_row.h"
 
 namespace fathom {
 namespace {
@@ -14,7 +15,7 @@ constexpr int64_t kRowBlock = 64;
 
 /// sum += the n_blocks rows of `partial`, added pairwise: (0+1)+(2+3)…; `partial` is used up.
 void add_tree(View<float> sum, View<float> partial) {
-  const auto add = rms_norm_kernels().add;
+  const auto add = add_row();
   const int64_t n_blocks = partial.dim(0), dim = partial.dim(1);
   constexpr int64_t kColumns = 256;
   const int64_t tasks_columns =

@@ -24,7 +24,6 @@ struct RmsNormKernels {
              RmsNormForwardRow<BF16, float>, RmsNormForwardRow<BF16, BF16>>
       forward;
   std::tuple<RmsNormBackwardRow<float>, RmsNormBackwardRow<BF16>> backward;
-  void (*add)(float* sum, const float* x, int64_t n);  // sum += x
 };
 const RmsNormKernels& rms_norm_kernels();
 

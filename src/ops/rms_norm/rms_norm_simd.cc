@@ -13,6 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace fathom {
 namespace HWY_NAMESPACE {
+namespace {
 
 template <typename T, typename X>
 float forward_row(T* y, const X* x, const float* weight, float eps, int64_t dim) {
@@ -79,17 +80,12 @@ void backward_row(float* dx, float* dweight, const float* dy, const X* x, const 
   }
 }
 
-void add_row(float* sum, const float* x, int64_t n) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(hn::Add(load(sum + i), load(x + i)), sum + i);
-  for (; i < n; ++i) sum[i] += x[i];
-}
+}  // namespace
 
 const RmsNormKernels* rms_norm_table() {
   static constexpr RmsNormKernels table = {{forward_row<float, float>, forward_row<float, BF16>,
                                             forward_row<BF16, float>, forward_row<BF16, BF16>},
-                                           {backward_row<float>, backward_row<BF16>},
-                                           add_row};
+                                           {backward_row<float>, backward_row<BF16>}};
   return &table;
 }
 

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace fathom {
 namespace HWY_NAMESPACE {
+namespace {
 
 HWY_INLINE Vec32 rotate_pairs(Vec32 x, Vec32 cos, Vec32 sin) {
   return hn::MulAdd(hn::Reverse2(F32(), x), sin, hn::Mul(x, cos));
@@ -60,6 +61,8 @@ void halves_row(T* x, int64_t n_heads, int64_t stride, const float* cos, const f
     }
   }
 }
+
+}  // namespace
 
 const RopeKernels* rope_table() {
   static constexpr RopeKernels table = {{interleaved_row<float>, interleaved_row<BF16>},

@@ -11,6 +11,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace fathom {
 namespace HWY_NAMESPACE {
+namespace {
 
 HWY_INLINE Vec32 silu_times(Vec32 gate, Vec32 up) {
   return hn::Mul(hn::Mul(gate, sigmoid(gate)), up);
@@ -52,6 +53,8 @@ void backward_row(T* dgate, T* dup, const D* dh, const T* gate, const T* up, int
     store_tail(du, dup + i, n);
   }
 }
+
+}  // namespace
 
 const SwigluKernels* swiglu_table() {
   static constexpr SwigluKernels table = {{forward_row<float>, forward_row<BF16>},
