@@ -59,7 +59,7 @@ class Pool {
   }
 
  private:
-  static constexpr int kSpins = 20000;
+  static constexpr int kSpins = 4000;
 
   void drain() {
     t_inside = true;

@@ -1,0 +1,327 @@
+// Cuts products into tasks of one packed block of columns by a range of rows and shares them among the threads.
+// No sum is ever split over tasks, so the cut changes no bit.
+#include "ops/linear/linear.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/threads.h"
+#include "ops/linear/gemm.h"
+#include "quant/decode.h"
+
+namespace fathom {
+namespace {
+
+constexpr int64_t kWordsOfK = 1024;        // a packed block of 64 columns is at most 256 KiB: a quarter of Zen 4's L2
+constexpr int64_t kWordsOfKGradient = 512;  // there A is packed too, and both blocks share L2
+
+template <typename T>
+constexpr int64_t elements(int64_t words) {
+  return sizeof(T) == 4 ? words : 2 * words;
+}
+
+// y[rows] (+)= x W^T, or x W where `by_rows`.
+template <typename T, typename Y>
+struct Product {
+  Y* y;
+  int64_t y_stride;
+  const T* x;
+  int64_t x_stride, n_rows;
+  const Weight* w;
+  bool by_rows;
+  const float* bias;
+  Store store;
+  int64_t k() const { return by_rows ? w->rows : w->cols; }
+  int64_t n() const { return by_rows ? w->cols : w->rows; }
+};
+
+struct Task {
+  int64_t product, col, row_begin, row_end;
+};
+
+template <typename T>
+const T* raw(const Weight& w) {
+  return w.dtype == dtype_of<T> ? static_cast<const T*>(w.data) : nullptr;
+}
+
+// Packs columns [col, col + n) of the product's B for k in [k0, k0 + k).
+template <typename T>
+void pack_weight(uint32_t* dst, const Weight& w, bool by_rows, int64_t col, int64_t n, int64_t k0, int64_t k) {
+  const T* data = raw<T>(w);
+  if (by_rows) {
+    int64_t stride = w.cols;
+    if (data != nullptr) {
+      data += k0 * stride + col;
+    } else {
+      T* tile = static_cast<T*>(gemm_scratch(1, n * k * static_cast<int64_t>(sizeof(T))));
+      decode_rows(tile, w, k0, k, col, n, n);
+      data = tile;
+      stride = n;
+    }
+    gemm_pack_rows(dst, data, stride, n, k);
+    return;
+  }
+  int64_t stride = w.cols;
+  if (data != nullptr) {
+    data += col * stride + k0;
+  } else {
+    T* tile = static_cast<T*>(gemm_scratch(1, n * k * static_cast<int64_t>(sizeof(T))));
+    decode_rows(tile, w, col, n, k0, k, k);
+    data = tile;
+    stride = k;
+  }
+  gemm_pack_transposed(dst, data, stride, n, k);
+}
+
+// Rows of an odd number of bf16 elements, copied with the zero that completes the last pair.
+template <typename T>
+const T* with_whole_words(const T* x, int64_t x_stride, int64_t n_rows, int64_t k, int64_t* stride) {
+  if (sizeof(T) == 4 || k % 2 == 0) {
+    *stride = x_stride;
+    return x;
+  }
+  *stride = k + 1;
+  T* copy = static_cast<T*>(gemm_scratch(2, n_rows * (k + 1) * static_cast<int64_t>(sizeof(T))));
+  for (int64_t r = 0; r < n_rows; ++r) {
+    std::memcpy(copy + r * (k + 1), x + r * x_stride, static_cast<size_t>(k) * sizeof(T));
+    copy[r * (k + 1) + k] = T(0.0f);
+  }
+  return copy;
+}
+
+template <typename Y>
+GemmStore gemm_store(Store store) {
+  if (sizeof(Y) == 2) return GemmStore::kBF16;
+  return store == Store::kAdd ? GemmStore::kAddF32 : GemmStore::kF32;
+}
+
+template <typename T, typename Y>
+void run_task(const Product<T, Y>& p, const Task& task) {
+  const int64_t k = p.k(), n = std::min(kGemmCols, p.n() - task.col), n_rows = task.row_end - task.row_begin;
+  int64_t x_stride = 0;
+  const T* x = with_whole_words(p.x + task.row_begin * p.x_stride, p.x_stride, n_rows, k, &x_stride);
+  const int64_t k_step = elements<T>(kWordsOfK);
+  auto* packed = static_cast<uint32_t*>(
+      gemm_scratch(0, std::min(kWordsOfK, gemm_words<T>(k)) * gemm_padded_cols(n) * 4));
+  float* chain = k > k_step ? static_cast<float*>(gemm_scratch(3, n_rows * n * 4)) : nullptr;
+  for (int64_t k0 = 0; k0 < k; k0 += k_step) {
+    const int64_t k_here = std::min(k_step, k - k0);
+    pack_weight<T>(packed, *p.w, p.by_rows, task.col, n, k0, k_here);
+    GemmTile t;
+    t.a = x + k0;
+    t.a_row_bytes = x_stride * static_cast<int64_t>(sizeof(T));
+    t.b = packed;
+    t.n_words = gemm_words<T>(k_here);
+    t.n_rows = n_rows;
+    t.n_cols = n;
+    t.c_in = k0 > 0 ? chain : nullptr;
+    t.c_in_stride = n;
+    if (k0 + k_here < k) {
+      t.out = chain;
+      t.out_stride = n;
+    } else {
+      t.store = gemm_store<Y>(p.store);
+      t.out = p.y + task.row_begin * p.y_stride + task.col;
+      t.out_stride = p.y_stride;
+      t.bias = p.bias ? p.bias + task.col : nullptr;
+    }
+    gemm_multiply<T>(t);
+  }
+}
+
+template <typename T, typename Y>
+void run_products(const std::vector<Product<T, Y>>& products) {
+  int64_t n_blocks = 0;
+  for (const auto& p : products) n_blocks += p.n_rows > 0 ? (p.n() + kGemmCols - 1) / kGemmCols : 0;
+  if (n_blocks == 0) return;
+  const int64_t wanted = 4 * num_threads();
+  const int64_t row_splits = std::max<int64_t>(1, (wanted + n_blocks - 1) / n_blocks);
+  std::vector<Task> tasks;
+  for (size_t i = 0; i < products.size(); ++i) {
+    const auto& p = products[i];
+    if (p.n_rows == 0) continue;
+    const int64_t by_split = (p.n_rows + row_splits - 1) / row_splits;
+    const int64_t rows = std::min(p.n_rows, std::max<int64_t>(96, (by_split + 5) / 6 * 6));
+    for (int64_t col = 0; col < p.n(); col += kGemmCols) {
+      for (int64_t r = 0; r < p.n_rows; r += rows) {
+        tasks.push_back({static_cast<int64_t>(i), col, r, std::min(p.n_rows, r + rows)});
+      }
+    }
+  }
+  parallel_for(static_cast<int64_t>(tasks.size()),
+               [&](int64_t i) { run_task(products[tasks[i].product], tasks[i]); });
+}
+
+template <typename T, typename Y>
+Product<T, Y> product(View<Y> y, View<const T> x, const Weight& w, bool by_rows, const float* bias, Store store) {
+  FATHOM_CHECK(w.present() && x.rank() == 2 && y.rank() == 2 && x.dim(0) == y.dim(0));
+  FATHOM_CHECK(x.dim(1) == (by_rows ? w.rows : w.cols) && y.dim(1) == (by_rows ? w.cols : w.rows));
+  FATHOM_CHECK(store == Store::kOverwrite || sizeof(Y) == 4);
+  return {y.data(), y.stride(0), x.data(), x.stride(0), x.dim(0), &w, by_rows, bias, store};
+}
+
+template <typename T, typename Y>
+std::vector<Product<T, Y>> grouped(View<Y> y, View<const T> x, std::span<const Weight> weights,
+                                   std::span<const int64_t> offsets, bool by_rows) {
+  FATHOM_CHECK(offsets.size() == weights.size() + 1 && offsets.back() <= x.dim(0));
+  std::vector<Product<T, Y>> products;
+  for (size_t e = 0; e < weights.size(); ++e) {
+    if (offsets[e] == offsets[e + 1]) continue;
+    products.push_back(product(y.slice(offsets[e], offsets[e + 1]), x.slice(offsets[e], offsets[e + 1]), weights[e],
+                               by_rows, nullptr, Store::kOverwrite));
+  }
+  return products;
+}
+
+// dw += dy^T x over one group's rows.
+template <typename T>
+struct GradientProduct {
+  View<float> dw;
+  View<const T> dy, x;
+  uint32_t* packed_dy;  // blocks of 64 columns, each [words of rows][64]
+  uint32_t* packed_x;
+};
+
+int64_t blocks_of(int64_t n) { return (n + kGemmCols - 1) / kGemmCols; }
+
+template <typename T>
+void pack_columns(uint32_t* packed, View<const T> m, int64_t block) {
+  const int64_t words = gemm_words<T>(m.dim(0)), col = block * kGemmCols;
+  gemm_pack_rows(packed + block * kGemmCols * words, m.data() + col, m.stride(0), std::min(kGemmCols, m.dim(1) - col), m.dim(0));
+}
+
+template <typename T>
+void gradient_block(const GradientProduct<T>& p, int64_t out_block, int64_t in_block) {
+  const int64_t words = gemm_words<T>(p.x.dim(0));
+  const int64_t row = out_block * kGemmCols, col = in_block * kGemmCols;
+  const int64_t n_rows = std::min(kGemmCols, p.dw.dim(0) - row), n_cols = std::min(kGemmCols, p.dw.dim(1) - col);
+  const uint32_t* a = p.packed_dy + row * words;
+  const uint32_t* b = p.packed_x + col * words;
+  const int64_t a_words = gemm_padded_cols(n_rows), b_words = gemm_padded_cols(n_cols);
+  float* chain = static_cast<float*>(gemm_scratch(3, kGemmCols * kGemmCols * 4));
+  for (int64_t w = 0; w < words; w += kWordsOfKGradient) {
+    GemmTile t;
+    t.a = a + w * a_words;
+    t.a_row_bytes = 4;
+    t.a_word_bytes = 4 * a_words;
+    t.b = b + w * b_words;
+    t.n_words = std::min(kWordsOfKGradient, words - w);
+    t.n_rows = n_rows;
+    t.n_cols = n_cols;
+    t.c_in = w > 0 ? chain : nullptr;
+    t.c_in_stride = n_cols;
+    if (w + t.n_words < words) {
+      t.out = chain;
+      t.out_stride = n_cols;
+    } else {
+      t.store = GemmStore::kAddF32;
+      t.out = p.dw.row(row) + col;
+      t.out_stride = p.dw.stride(0);
+    }
+    gemm_multiply<T>(t);
+  }
+}
+
+template <typename T>
+void run_gradients(std::vector<GradientProduct<T>>& products) {
+  struct Block {
+    int64_t product, a, b;
+  };
+  int64_t n_words = 0;
+  for (const auto& p : products) {
+    n_words += gemm_words<T>(p.x.dim(0)) * kGemmCols * (blocks_of(p.dw.dim(0)) + blocks_of(p.dw.dim(1)));
+  }
+  auto* buffer = static_cast<uint32_t*>(gemm_scratch(7, n_words * 4));
+  std::vector<Block> packs, tasks;
+  for (size_t i = 0; i < products.size(); ++i) {
+    auto& p = products[i];
+    const int64_t words = gemm_words<T>(p.x.dim(0)), out_blocks = blocks_of(p.dw.dim(0)), in_blocks = blocks_of(p.dw.dim(1));
+    p.packed_dy = buffer;
+    buffer += words * kGemmCols * out_blocks;
+    p.packed_x = buffer;
+    buffer += words * kGemmCols * in_blocks;
+    for (int64_t a = 0; a < out_blocks; ++a) packs.push_back({static_cast<int64_t>(i), a, -1});
+    for (int64_t b = 0; b < in_blocks; ++b) packs.push_back({static_cast<int64_t>(i), -1, b});
+    for (int64_t b = 0; b < in_blocks; ++b) {
+      for (int64_t a = 0; a < out_blocks; ++a) tasks.push_back({static_cast<int64_t>(i), a, b});
+    }
+  }
+  parallel_for(static_cast<int64_t>(packs.size()), [&](int64_t i) {
+    const auto& p = products[packs[i].product];
+    if (packs[i].b < 0) {
+      pack_columns(p.packed_dy, p.dy, packs[i].a);
+    } else {
+      pack_columns(p.packed_x, p.x, packs[i].b);
+    }
+  });
+  parallel_for(static_cast<int64_t>(tasks.size()),
+               [&](int64_t i) { gradient_block(products[tasks[i].product], tasks[i].a, tasks[i].b); });
+}
+
+template <typename T>
+GradientProduct<T> gradient(View<float> dw, View<const T> dy, View<const T> x) {
+  FATHOM_CHECK(dw.dim(0) == dy.dim(1) && dw.dim(1) == x.dim(1) && dy.dim(0) == x.dim(0));
+  return {dw, dy, x, nullptr, nullptr};
+}
+
+}  // namespace
+
+template <typename T, typename Y>
+void linear_forward(View<Y> y, View<const T> x, const Weight& w, View<const float> bias, Store store) {
+  FATHOM_CHECK(bias.empty() || bias.size() == w.rows);
+  run_products(std::vector{product(y, x, w, false, bias.data(), store)});
+}
+
+template <typename T, typename Y>
+void linear_backward_input(View<Y> dx, View<const T> dy, const Weight& w, Store store) {
+  run_products(std::vector{product(dx, dy, w, true, nullptr, store)});
+}
+
+template <typename T>
+void linear_backward_weight(View<float> dw, View<const T> dy, View<const T> x) {
+  std::vector products{gradient(dw, dy, x)};
+  if (x.dim(0) > 0) run_gradients(products);
+}
+
+template <typename T, typename Y>
+void grouped_linear_forward(View<Y> y, View<const T> x, std::span<const Weight> weights, std::span<const int64_t> offsets) {
+  run_products(grouped(y, x, weights, offsets, false));
+}
+
+template <typename T, typename Y>
+void grouped_linear_backward_input(View<Y> dx, View<const T> dy, std::span<const Weight> weights,
+                                   std::span<const int64_t> offsets) {
+  run_products(grouped(dx, dy, weights, offsets, true));
+}
+
+template <typename T>
+void grouped_linear_backward_weight(std::span<const View<float>> dw, View<const T> dy, View<const T> x,
+                                    std::span<const int64_t> offsets) {
+  FATHOM_CHECK(offsets.size() == dw.size() + 1);
+  std::vector<GradientProduct<T>> products;
+  for (size_t e = 0; e < dw.size(); ++e) {
+    if (offsets[e] == offsets[e + 1]) continue;
+    products.push_back(gradient(dw[e], dy.slice(offsets[e], offsets[e + 1]), x.slice(offsets[e], offsets[e + 1])));
+  }
+  run_gradients(products);
+}
+
+#define FATHOM_INSTANTIATE(T, Y)                                                                              \
+  template void linear_forward<T, Y>(View<Y>, View<const T>, const Weight&, View<const float>, Store);        \
+  template void linear_backward_input<T, Y>(View<Y>, View<const T>, const Weight&, Store);                    \
+  template void grouped_linear_forward<T, Y>(View<Y>, View<const T>, std::span<const Weight>,                 \
+                                             std::span<const int64_t>);                                       \
+  template void grouped_linear_backward_input<T, Y>(View<Y>, View<const T>, std::span<const Weight>,          \
+                                                    std::span<const int64_t>);
+FATHOM_INSTANTIATE(BF16, BF16)
+FATHOM_INSTANTIATE(BF16, float)
+FATHOM_INSTANTIATE(float, float)
+template void linear_backward_weight<BF16>(View<float>, View<const BF16>, View<const BF16>);
+template void linear_backward_weight<float>(View<float>, View<const float>, View<const float>);
+template void grouped_linear_backward_weight<BF16>(std::span<const View<float>>, View<const BF16>, View<const BF16>,
+                                                   std::span<const int64_t>);
+template void grouped_linear_backward_weight<float>(std::span<const View<float>>, View<const float>, View<const float>,
+                                                    std::span<const int64_t>);
+
+}  // namespace fathom
