@@ -11,24 +11,28 @@
 namespace fathom {
 namespace {
 
-float read_f32(const void* src, int64_t i, float) { return static_cast<const float*>(src)[i]; }
-float read_bf16(const void* src, int64_t i, float) {
-  return static_cast<float>(static_cast<const BF16*>(src)[i]);
+// A file may hold its tensors at any address.
+template <typename T>
+T load(const void* src, int64_t i) {
+  T x;
+  std::memcpy(&x, static_cast<const char*>(src) + i * static_cast<int64_t>(sizeof(T)), sizeof(T));
+  return x;
 }
-float read_f16(const void* src, int64_t i, float) {
-  return f16_decode(static_cast<const uint16_t*>(src)[i]);
-}
+
+float read_f32(const void* src, int64_t i, float) { return load<float>(src, i); }
+float read_bf16(const void* src, int64_t i, float) { return to_f32(load<BF16>(src, i)); }
+float read_f16(const void* src, int64_t i, float) { return f16_decode(load<uint16_t>(src, i)); }
 float read_e4m3(const void* src, int64_t i, float scale) {
   return e4m3_decode(static_cast<const uint8_t*>(src)[i]) * scale;
 }
 
 template <float (*read)(const void*, int64_t, float)>
-void to_f32(float* dst, const void* src, int64_t n, float scale) {
+void row_to_f32(float* dst, const void* src, int64_t n, float scale) {
   for (int64_t i = 0; i < n; ++i) dst[i] = read(src, i, scale);
 }
 
 template <float (*read)(const void*, int64_t, float)>
-void to_bf16(uint16_t* dst, const void* src, int64_t n, float scale) {
+void row_to_bf16(uint16_t* dst, const void* src, int64_t n, float scale) {
   for (int64_t i = 0; i < n; ++i) dst[i] = BF16(read(src, i, scale)).bits;
 }
 
@@ -62,8 +66,11 @@ float max_abs(const float* src, int64_t n) {
 
 const ConvertKernels& convert_kernels_ref() {
   static const ConvertKernels kernels = {
-      to_f32<read_f32>, to_f32<read_bf16>, to_f32<read_f16>,   to_f32<read_e4m3>, to_bf16<read_f32>,
-      copy_bf16,        to_bf16<read_f16>, to_bf16<read_e4m3>, encode_e4m3,       max_abs,
+      row_to_f32<read_f32>,  row_to_f32<read_bf16>,
+      row_to_f32<read_f16>,  row_to_f32<read_e4m3>,
+      row_to_bf16<read_f32>, copy_bf16,
+      row_to_bf16<read_f16>, row_to_bf16<read_e4m3>,
+      encode_e4m3,           max_abs,
   };
   return kernels;
 }

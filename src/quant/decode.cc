@@ -1,6 +1,7 @@
 #include "quant/decode.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "quant/formats.h"
 #include "quant/ue8m0.h"
@@ -40,11 +41,18 @@ float block_scale(const Weight& w, int64_t row, int64_t col) {
   if (w.scale_inv == nullptr) return 1.0f;
   const int64_t grid_cols = (w.cols + w.block_cols - 1) / w.block_cols;
   const int64_t i = row / w.block_rows * grid_cols + col / w.block_cols;
-  if (w.scale_dtype == DType::kF8E8M0) {
-    return ue8m0_decode(static_cast<const uint8_t*>(w.scale_inv)[i]);
+  // Copied out, since a file may hold scales at any address.
+  const auto* base = static_cast<const uint8_t*>(w.scale_inv);
+  if (w.scale_dtype == DType::kF8E8M0) return ue8m0_decode(base[i]);
+  if (w.scale_dtype == DType::kBF16) {
+    BF16 x;
+    std::memcpy(&x, base + 2 * i, 2);
+    return static_cast<float>(x);
   }
   FATHOM_DCHECK(w.scale_dtype == DType::kF32);
-  return static_cast<const float*>(w.scale_inv)[i];
+  float x;
+  std::memcpy(&x, base + 4 * i, 4);
+  return x;
 }
 
 void decode_rows(float* dst, const Weight& w, int64_t row, int64_t n_rows, int64_t col,

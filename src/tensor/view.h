@@ -110,7 +110,7 @@ Tensor<T>::Tensor(std::initializer_list<int64_t> shape, bool zero) {
 
 /// A parameter matrix [rows, cols] (or vector: rows = 1) as it lies in its file; rows are `cols` elements apart.
 /// FP8 (kF8E4M3): value = decode(code) * scale_inv[row / block_rows][col / block_cols], scale grid row-major
-/// [ceil(rows/block_rows)][ceil(cols/block_cols)] of f32 or e8m0 (scale_dtype). Source: DeepSeek-V3 §3.3 and its published weights.
+/// [ceil(rows/block_rows)][ceil(cols/block_cols)] of f32, bf16 or e8m0 (scale_dtype). Source: DeepSeek-V3 §3.3 and its published weights.
 struct Weight {
   const void* data = nullptr;
   DType dtype = DType::kF32;
