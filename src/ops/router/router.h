@@ -25,9 +25,13 @@ struct RouterOut {
 };
 
 /// Chooses num_experts_per_tok experts for each token: the topk_group best of n_group expert groups, then the best experts within them.
-///   noaux_tc: by affinity + bias; a group's score is the sum of its two largest. group_limited_greedy: by affinity, group score its maximum.
-///   greedy: plain top-k. The weight is the unbiased affinity, over the sum of the chosen ones (+ 1e-20) where norm_topk_prob, times the factor.
-///   (V2: with norm_topk_prob and num_experts_per_tok > 1 the published code leaves routed_scaling_factor out; follow its published code, and say so.)
+///   noaux_tc: by affinity + bias; a group's score is the sum of its two largest. group_limited_greedy: by affinity, group score its
+///   maximum. greedy: plain top-k. NaN counts as -inf in the choice and stays NaN in the weights.
+/// The weight is the unbiased affinity of the chosen expert, by the code published with each model:
+///   sigmoid: over the sum of the chosen ones (+ 1e-20) where norm_topk_prob, times routed_scaling_factor (V3, Hugging Face code);
+///   softmax, greedy or group_limited_greedy: where norm_topk_prob and num_experts_per_tok > 1 over the sum and NOT times the factor,
+///   else times the factor (V2, Hugging Face code); softmax, noaux_tc: times the factor, never over the sum (V3, inference code).
+/// Requires: topk_group groups hold at least num_experts_per_tok experts; num_experts_per_tok, topk_group <= 64.
 /// logits [n_tokens, n_routed_experts] f32 · e_score_correction_bias [n_routed_experts] f32, or empty.
 /// Source: DeepSeek-V3 §2.1.2; DeepSeek-V2 §2.1.2-2.2; golden/README.md items 6, 7.
 void router_forward(RouterOut out, View<const float> logits, View<const float> e_score_correction_bias, const RouterSpec& spec);

@@ -144,6 +144,19 @@ HWY_INLINE float dot(const A* a, const B* b, const C* c, int64_t n) {
   return sum.total();
 }
 
+HWY_INLINE void add_values(LaneSum& sum, const float* x) {
+#pragma GCC unroll 16
+  for (int64_t j = 0; j < kSums; ++j) sum.lane[j] = hn::Add(sum.lane[j], load(x + j * kLanes));
+}
+/// sum x[i]
+HWY_INLINE float row_sum(const float* x, int64_t n) {
+  LaneSum sum;
+  int64_t i = 0;
+  for (; i + kSumLanes <= n; i += kSumLanes) add_values(sum, x + i);
+  if (i < n) add_values(sum, Tail<float, kSumLanes>(x + i, n - i).x);
+  return sum.total();
+}
+
 // ---- exp ----
 
 /// e^x within 1.5 ulp over all of f32, subnormal results included; 0 below, inf above; NaN stays
