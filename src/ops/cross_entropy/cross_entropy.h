@@ -6,7 +6,7 @@
 namespace fathom {
 
 /// Returns sum_i weights[i] * -log softmax(logits[i])[targets[i]] (weights empty: 1 each), summed in double in the order of rows.
-/// logits [n, vocab] f32 · targets [n] i32, a negative one is skipped · losses [n] f32 or empty: each row's unweighted loss.
+/// logits [n, vocab] f32 · targets [n] i32, a negative one is skipped (loss 0, gradient 0) · losses [n] f32 or empty: each row's unweighted loss.
 /// dlogits [n, vocab] D (float or BF16) or empty: overwritten with scale * weights[i] * (softmax - onehot); may not alias logits unless D is float.
 /// A row's log-probability is computed by the same steps here and in log_softmax_at (sampling), to the bit.
 template <typename D>
