@@ -1,4 +1,4 @@
-// Every golden folder that is a checkpoint opens, holds what its config calls for and nothing more,
+// Every golden folder that is a checkpoint opens, holds what its config calls for in finite numbers, and survives being written.
 // and survives being written.
 #include <gtest/gtest.h>
 #include <unistd.h>
