@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "engine/sampler_kernels.h"
 #include "ops/cross_entropy/cross_entropy.h"
 
 namespace fathom {
@@ -19,92 +20,56 @@ namespace {
 using Candidate = SamplerScratch::Candidate;
 
 constexpr double kMinTemp = 1e-6;  // (logit - max) / temp stays a number
-constexpr int64_t kLanes = 8;
-constexpr int64_t kBlock = 256;  // tokens whose weights share one partial sum
-
+constexpr int64_t kBlock = 256;    // tokens whose weights share one partial sum
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
-/// exp(x) for x <= 0 within 2 units of the last place; 0 below -87. No branch, so that loops over
-/// it become vector code.
-inline float exp_nonpositive(float x) {
-  constexpr float kLog2E = 1.44269504F, kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
-  constexpr float kRound =
-      12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  const float clamped = x > -87.0F ? x : -87.0F;
-  const float shifted = clamped * kLog2E + kRound;
-  const float n = shifted - kRound;
-  const float r = (clamped - n * kLn2High) - n * kLn2Low;
-  float p = 1.0F / 720;  // Taylor to r^6; |r| <= ln 2 / 2
-  p = p * r + 1.0F / 120;
-  p = p * r + 1.0F / 24;
-  p = p * r + 1.0F / 6;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const int32_t exponent = std::bit_cast<int32_t>(shifted) - std::bit_cast<int32_t>(kRound);
-  const float scale = std::bit_cast<float>((exponent + 127) << 23);
-  return x > -87.0F ? p * scale : 0.0F;
-}
-
 float max_of(std::span<const float> logits) {
-  const int64_t n = static_cast<int64_t>(logits.size());
-  std::array<float, kLanes> lanes;
-  lanes.fill(kLowest);
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int64_t j = 0; j < kLanes; ++j) {
-      lanes[j] = logits[i + j] > lanes[j] ? logits[i + j] : lanes[j];
-    }
-  }
-  for (; i < n; ++i) lanes[0] = std::max(lanes[0], logits[i]);
-  return *std::max_element(lanes.begin(), lanes.end());
+  return sampler_kernels().max(logits.data(), static_cast<int64_t>(logits.size()));
 }
 
 int32_t first_of(std::span<const float> logits, float value) {
   return static_cast<int32_t>(std::find(logits.begin(), logits.end(), value) - logits.begin());
 }
 
-/// weights[i] = exp((logits[i] - max) / temp) of up to kBlock tokens; returns their sum.
-double block_weights(float* weights, const float* logits, int64_t n, float max, float inv_temp) {
-  std::array<float, kLanes> sums = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int64_t j = 0; j < kLanes; ++j) {
-      const float w = exp_nonpositive((logits[i + j] - max) * inv_temp);
-      weights[i + j] = w;
-      sums[j] += w;
-    }
-  }
-  double sum = 0;
-  for (; i < n; ++i) {
-    weights[i] = exp_nonpositive((logits[i] - max) * inv_temp);
-    sum += weights[i];
-  }
-  for (const float s : sums) sum += s;
-  return sum;
-}
-
 /// Fills scratch.weights and scratch.block_sums; returns the sum of all weights.
 double all_weights(SamplerScratch& scratch, std::span<const float> logits, double temp) {
   const int64_t n = static_cast<int64_t>(logits.size());
-  const float max = max_of(logits);
+  const float max = max_of(logits), inv_temp = static_cast<float>(1 / temp);
   scratch.weights.resize(n);
   scratch.block_sums.clear();
   double total = 0;
   for (int64_t i = 0; i < n; i += kBlock) {
-    const double sum = block_weights(scratch.weights.data() + i, logits.data() + i,
-                                     std::min(kBlock, n - i), max, static_cast<float>(1 / temp));
+    const double sum = sampler_kernels().weigh(scratch.weights.data() + i, logits.data() + i,
+                                               std::min(kBlock, n - i), max, inv_temp);
     scratch.block_sums.push_back(sum);
     total += sum;
   }
   return total;
 }
 
+/// The same for scratch.candidates that hold logits.
+void weigh_candidates(SamplerScratch& scratch, double temp) {
+  scratch.kept_logits.clear();
+  for (const Candidate& c : scratch.candidates) scratch.kept_logits.push_back(c.weight);
+  all_weights(scratch, scratch.kept_logits, temp);
+  for (size_t i = 0; i < scratch.candidates.size(); ++i) {
+    scratch.candidates[i].weight = scratch.weights[i];
+  }
+}
+
+/// Calls take(i) for every i with x[i] > bar(), in order; bar() may rise meanwhile.
+template <typename Bar, typename Take>
+void for_each_above(std::span<const float> x, const Bar& bar, const Take& take) {
+  const auto find = sampler_kernels().find_above;
+  const int64_t n = static_cast<int64_t>(x.size());
+  for (int64_t i = find(x.data(), 0, n, bar()); i < n; i = find(x.data(), i + 1, n, bar())) {
+    take(static_cast<int32_t>(i));
+  }
+}
+
 bool more_probable(const Candidate& a, const Candidate& b) {
   return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
 }
-
-bool lower_id(const Candidate& a, const Candidate& b) { return a.id < b.id; }
 
 double sum_of(std::span<const Candidate> candidates) {
   double sum = 0;
@@ -112,8 +77,8 @@ double sum_of(std::span<const Candidate> candidates) {
   return sum;
 }
 
-/// The k largest logits, in no order. A buffer of twice k is cut back to k whenever it is full, and
-/// what is not above its k-th logit never enters it.
+/// The k largest logits, in the order of ids. A buffer of twice k is cut back to k whenever it is
+/// full, and what is not above its k-th logit never enters it.
 void keep_top_k(std::vector<Candidate>& kept, std::span<const float> logits, int64_t k) {
   const int64_t capacity = 2 * k + 64;
   float bar = kLowest;
@@ -123,48 +88,87 @@ void keep_top_k(std::vector<Candidate>& kept, std::span<const float> logits, int
     bar = kept[k - 1].weight;
   };
   kept.clear();
-  for (int64_t i = 0; i < static_cast<int64_t>(logits.size()); ++i) {
-    if (!(logits[i] > bar)) continue;  // ids rise, so a tie with the bar loses
-    kept.push_back({logits[i], static_cast<int32_t>(i)});
-    if (static_cast<int64_t>(kept.size()) == capacity) cut();
-  }
+  // Ids rise, so a tie with the bar loses.
+  for_each_above(
+      logits, [&] { return bar; },
+      [&](int32_t id) {
+        kept.push_back({logits[id], id});
+        if (static_cast<int64_t>(kept.size()) == capacity) cut();
+      });
   if (static_cast<int64_t>(kept.size()) > k) cut();
+  std::sort(kept.begin(), kept.end(), [](auto& a, auto& b) { return a.id < b.id; });
 }
 
-/// The fewest most probable candidates whose weights reach `target`, in no order: halving by
-/// nth_element, so the work is linear.
+/// Of positive floats the greater has the greater bits: the bits are found from the top, kDigit at
+/// a time.
+constexpr int kDigit = 11;
+constexpr std::array<int, 3> kShifts = {21, 10, 0};
+
+uint32_t digit_of(float weight, int shift) {
+  return (std::bit_cast<uint32_t>(weight) >> shift) & ((1U << kDigit) - 1);
+}
+
+struct Bar {
+  float weight;  // all above it are kept,
+  double mass;   // whose sum this is
+};
+
+/// The weight of the least probable candidate that is needed to reach `target`. Three passes,
+/// whatever the weights are. Requires: 0 <= target <= the sum of all.
+Bar find_bar(const std::vector<Candidate>& candidates, double target) {
+  Bar bar = {0, 0};
+  uint32_t prefix = 0, prefix_mask = 0;
+  for (const int shift : kShifts) {
+    std::array<double, 1 << kDigit> mass = {};
+    std::array<bool, 1 << kDigit> found = {};
+    for (const Candidate& c : candidates) {
+      if ((std::bit_cast<uint32_t>(c.weight) & prefix_mask) != prefix) continue;
+      mass[digit_of(c.weight, shift)] += c.weight;
+      found[digit_of(c.weight, shift)] = true;
+    }
+    uint32_t chosen = 0;
+    for (int digit = (1 << kDigit) - 1; digit >= 0; --digit) {
+      if (!found[digit]) continue;
+      chosen = static_cast<uint32_t>(digit);
+      if (bar.mass + mass[digit] >= target) break;
+      bar.mass += mass[digit];
+    }
+    prefix |= chosen << shift;
+    prefix_mask |= ((1U << kDigit) - 1) << shift;
+  }
+  bar.weight = std::bit_cast<float>(prefix);
+  return bar;
+}
+
+/// The fewest most probable candidates whose weights reach `target`, at least one. Keeps the order.
 void keep_mass(std::vector<Candidate>& candidates, double target) {
   if (sum_of(candidates) <= target) return;
-  size_t low = 0, high = candidates.size();  // the count wanted lies above low and not above high
-  double below_low = 0;
-  while (high - low > 1) {
-    const size_t mid = low + (high - low) / 2;
-    const auto begin = candidates.begin();
-    std::nth_element(begin + low, begin + mid, begin + high, more_probable);
-    const double mass = sum_of(std::span(candidates).subspan(low, mid - low));
-    if (below_low + mass >= target) {
-      high = mid;
-    } else {
-      below_low += mass;
-      low = mid;
-    }
-  }
-  candidates.resize(high);
+  const Bar bar = find_bar(candidates, target);
+  double mass = bar.mass;
+  bool any_at_bar = false;
+  std::erase_if(candidates, [&](const Candidate& c) {
+    if (c.weight != bar.weight) return c.weight < bar.weight;
+    if (any_at_bar && mass >= target) return true;
+    any_at_bar = true;
+    mass += c.weight;
+    return false;
+  });
 }
 
 void keep_at_least(std::vector<Candidate>& candidates, double weight) {
   std::erase_if(candidates, [&](const Candidate& c) { return c.weight < weight; });
 }
 
-/// Candidates of weight `bar` and more; returns their sum.
+/// Candidates of weight above `bar`, in the order of ids; returns their sum.
 double collect(std::vector<Candidate>& candidates, std::span<const float> weights, float bar) {
   candidates.clear();
   double sum = 0;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i] < bar || weights[i] == 0) continue;
-    candidates.push_back({weights[i], static_cast<int32_t>(i)});
-    sum += weights[i];
-  }
+  for_each_above(
+      weights, [&] { return bar; },
+      [&](int32_t id) {
+        candidates.push_back({weights[id], id});
+        sum += weights[id];
+      });
   return sum;
 }
 
@@ -174,12 +178,13 @@ void collect_mass(std::vector<Candidate>& candidates, std::span<const float> wei
   for (double bar = 0x1p-8; bar > min_weight && bar >= 0x1p-64; bar *= 0x1p-8) {
     if (collect(candidates, weights, static_cast<float>(bar)) >= mass) return;
   }
-  collect(candidates, weights, static_cast<float>(min_weight));
+  // Just below min_weight, so that it is kept itself, but not the tokens without weight.
+  const float below = std::nextafter(static_cast<float>(min_weight), -1.0F);
+  collect(candidates, weights, std::max(0.0F, below));
 }
 
 /// Requires: at least one candidate. u is uniform in [0, 1).
-int32_t draw_candidate(std::vector<Candidate>& candidates, double u) {
-  std::sort(candidates.begin(), candidates.end(), lower_id);
+int32_t draw_candidate(const std::vector<Candidate>& candidates, double u) {
   double left = u * sum_of(candidates);
   for (const Candidate& c : candidates) {
     left -= c.weight;
@@ -273,11 +278,7 @@ int32_t Sampler::draw(SamplerScratch& scratch, std::span<const float> logits,
   double total = 0;
   if (options_.top_k > 0 && options_.top_k < static_cast<int64_t>(logits.size())) {
     keep_top_k(candidates, logits, options_.top_k);
-    const float max = std::max_element(candidates.begin(), candidates.end(), [](auto& a, auto& b) {
-                        return a.weight < b.weight;
-                      })->weight;
-    const float inv_temp = static_cast<float>(1 / options_.temp);
-    for (Candidate& c : candidates) c.weight = exp_nonpositive((c.weight - max) * inv_temp);
+    weigh_candidates(scratch, options_.temp);
     total = sum_of(candidates);
     keep_at_least(candidates, options_.min_p);
   } else {

@@ -45,7 +45,7 @@ struct SamplerScratch {
     float weight;  // a logit while top_k is applied, then exp((logit - max) / temp)
     int32_t id;
   };
-  std::vector<float> logits, weights;
+  std::vector<float> logits, kept_logits, weights;
   std::vector<double> block_sums;
   std::vector<Candidate> candidates;
 };
