@@ -12,6 +12,7 @@ namespace {
 
 const Command kCommands[] = {
     // One row a subcommand, in the order of the help.
+    {"tokenize", "Text to tokens and back; train a tokenizer", add_tokenize},
     {nullptr, nullptr, nullptr},
 };
 

@@ -50,8 +50,8 @@ Result<Regex> Regex::compile_with(std::string_view pattern, unsigned options,
     return Status::error(
         fmt::format("{}: the pattern does not compile: {}", where, error_text(error)));
   }
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where it cannot, the interpreter serves
   Regex regex;
+  regex.jit_ = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;  // else the interpreter serves
   regex.code_ =
       std::shared_ptr<void>(code, [](void* c) { pcre2_code_free(static_cast<pcre2_code*>(c)); });
   return regex;
@@ -76,7 +76,8 @@ std::optional<RegexMatch> Regex::find(std::string_view text, size_t from,
   const auto* code = static_cast<const pcre2_code*>(code_.get());
   auto* data = static_cast<pcre2_match_data*>(scratch.data_);
   const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  int rc = pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, data, nullptr);
+  int rc = jit_ ? pcre2_jit_match(code, subject, text.size(), from, 0, data, nullptr)
+                : pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, data, nullptr);
   if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {  // the interpreter keeps its stack on the heap
     rc = pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data,
                      nullptr);

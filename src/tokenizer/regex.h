@@ -48,6 +48,7 @@ class Regex {
   static Result<Regex> compile_with(std::string_view pattern, unsigned options,
                                     const std::string& where);
   std::shared_ptr<void> code_;
+  bool jit_ = false;
 };
 
 }  // namespace fathom
