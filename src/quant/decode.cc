@@ -40,7 +40,7 @@ const Format& format_of(const Weight& w) {
 float block_scale(const Weight& w, int64_t row, int64_t col) {
   if (w.scale_inv == nullptr) return 1.0f;
   const int64_t grid_cols = (w.cols + w.block_cols - 1) / w.block_cols;
-  const int64_t i = row / w.block_rows * grid_cols + col / w.block_cols;
+  const int64_t i = (w.first_row + row) / w.block_rows * grid_cols + col / w.block_cols;
   // Copied out, since a file may hold scales at any address.
   const auto* base = static_cast<const uint8_t*>(w.scale_inv);
   if (w.scale_dtype == DType::kF8E8M0) return ue8m0_decode(base[i]);

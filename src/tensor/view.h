@@ -118,8 +118,17 @@ struct Weight {
   const void* scale_inv = nullptr;
   DType scale_dtype = DType::kF32;
   int64_t block_rows = 128, block_cols = 128;
+  int64_t first_row = 0;  // where a slice of rows (slice_rows) lies in the scale grid's matrix
   bool present() const { return data != nullptr; }
   int64_t size() const { return rows * cols; }
+  /// Rows [begin, end) as a weight of their own.
+  Weight slice_rows(int64_t begin, int64_t end) const {
+    Weight w = *this;
+    w.data = static_cast<const uint8_t*>(data) + begin * cols * dtype_bytes(dtype);
+    w.rows = end - begin;
+    w.first_row = first_row + begin;
+    return w;
+  }
 };
 
 }  // namespace fathom

@@ -21,20 +21,14 @@ constexpr int64_t elements(int64_t words) {
   return sizeof(T) == 4 ? words : 2 * words;
 }
 
-// y[rows] (+)= x W^T, or x W where `by_rows`.
-template <typename T, typename Y>
-struct Product {
-  Y* y;
-  int64_t y_stride;
-  const T* x;
-  int64_t x_stride, n_rows;
-  const Weight* w;
-  bool by_rows;
-  const float* bias;
-  Store store;
-  int64_t k() const { return by_rows ? w->rows : w->cols; }
-  int64_t n() const { return by_rows ? w->cols : w->rows; }
-};
+template <typename P>
+int64_t k_of(const P& p) {
+  return p.by_rows ? p.w.rows : p.w.cols;
+}
+template <typename P>
+int64_t n_of(const P& p) {
+  return p.by_rows ? p.w.cols : p.w.rows;
+}
 
 struct Task {
   int64_t product, col, row_begin, row_end;
@@ -97,17 +91,17 @@ GemmStore gemm_store(Store store) {
 }
 
 template <typename T, typename Y>
-void run_task(const Product<T, Y>& p, const Task& task) {
-  const int64_t k = p.k(), n = std::min(kGemmCols, p.n() - task.col), n_rows = task.row_end - task.row_begin;
+void run_task(const LinearProduct<T, Y>& p, const Task& task) {
+  const int64_t k = k_of(p), n = std::min(kGemmCols, n_of(p) - task.col), n_rows = task.row_end - task.row_begin;
   int64_t x_stride = 0;
-  const T* x = with_whole_words(p.x + task.row_begin * p.x_stride, p.x_stride, n_rows, k, &x_stride);
+  const T* x = with_whole_words(p.x.row(task.row_begin), p.x.stride(0), n_rows, k, &x_stride);
   const int64_t k_step = elements<T>(kWordsOfK);
   auto* packed = static_cast<uint32_t*>(
       gemm_scratch(0, std::min(kWordsOfK, gemm_words<T>(k)) * gemm_padded_cols(n) * 4));
   float* chain = k > k_step ? static_cast<float*>(gemm_scratch(3, n_rows * n * 4)) : nullptr;
   for (int64_t k0 = 0; k0 < k; k0 += k_step) {
     const int64_t k_here = std::min(k_step, k - k0);
-    pack_weight<T>(packed, *p.w, p.by_rows, task.col, n, k0, k_here);
+    pack_weight<T>(packed, p.w, p.by_rows, task.col, n, k0, k_here);
     GemmTile t;
     t.a = x + k0;
     t.a_row_bytes = x_stride * static_cast<int64_t>(sizeof(T));
@@ -122,65 +116,26 @@ void run_task(const Product<T, Y>& p, const Task& task) {
       t.out_stride = n;
     } else {
       t.store = gemm_store<Y>(p.store);
-      t.out = p.y + task.row_begin * p.y_stride + task.col;
-      t.out_stride = p.y_stride;
-      t.bias = p.bias ? p.bias + task.col : nullptr;
+      t.out = p.y.row(task.row_begin) + task.col;
+      t.out_stride = p.y.stride(0);
+      t.bias = p.bias.empty() ? nullptr : p.bias.data() + task.col;
     }
     gemm_multiply<T>(t);
   }
 }
 
 template <typename T, typename Y>
-void run_products(const std::vector<Product<T, Y>>& products) {
-  int64_t n_blocks = 0;
-  for (const auto& p : products) n_blocks += p.n_rows > 0 ? (p.n() + kGemmCols - 1) / kGemmCols : 0;
-  if (n_blocks == 0) return;
-  const int64_t wanted = 4 * num_threads();
-  const int64_t row_splits = std::max<int64_t>(1, (wanted + n_blocks - 1) / n_blocks);
-  std::vector<Task> tasks;
-  for (size_t i = 0; i < products.size(); ++i) {
-    const auto& p = products[i];
-    if (p.n_rows == 0) continue;
-    const int64_t by_split = (p.n_rows + row_splits - 1) / row_splits;
-    const int64_t rows = std::min(p.n_rows, std::max<int64_t>(96, (by_split + 5) / 6 * 6));
-    for (int64_t col = 0; col < p.n(); col += kGemmCols) {
-      for (int64_t r = 0; r < p.n_rows; r += rows) {
-        tasks.push_back({static_cast<int64_t>(i), col, r, std::min(p.n_rows, r + rows)});
-      }
-    }
-  }
-  parallel_for(static_cast<int64_t>(tasks.size()),
-               [&](int64_t i) { run_task(products[tasks[i].product], tasks[i]); });
+void check(const LinearProduct<T, Y>& p) {
+  FATHOM_CHECK(p.w.present() && p.x.rank() == 2 && p.y.rank() == 2 && p.x.dim(0) == p.y.dim(0));
+  FATHOM_CHECK(p.x.dim(1) == k_of(p) && p.y.dim(1) == n_of(p));
+  FATHOM_CHECK(p.bias.empty() || p.bias.size() == n_of(p));
+  FATHOM_CHECK(p.store == Store::kOverwrite || sizeof(Y) == 4);
 }
 
-template <typename T, typename Y>
-Product<T, Y> product(View<Y> y, View<const T> x, const Weight& w, bool by_rows, const float* bias, Store store) {
-  FATHOM_CHECK(w.present() && x.rank() == 2 && y.rank() == 2 && x.dim(0) == y.dim(0));
-  FATHOM_CHECK(x.dim(1) == (by_rows ? w.rows : w.cols) && y.dim(1) == (by_rows ? w.cols : w.rows));
-  FATHOM_CHECK(store == Store::kOverwrite || sizeof(Y) == 4);
-  return {y.data(), y.stride(0), x.data(), x.stride(0), x.dim(0), &w, by_rows, bias, store};
-}
-
-template <typename T, typename Y>
-std::vector<Product<T, Y>> grouped(View<Y> y, View<const T> x, std::span<const Weight> weights,
-                                   std::span<const int64_t> offsets, bool by_rows) {
-  FATHOM_CHECK(offsets.size() == weights.size() + 1 && offsets.back() <= x.dim(0));
-  std::vector<Product<T, Y>> products;
-  for (size_t e = 0; e < weights.size(); ++e) {
-    if (offsets[e] == offsets[e + 1]) continue;
-    products.push_back(product(y.slice(offsets[e], offsets[e + 1]), x.slice(offsets[e], offsets[e + 1]), weights[e],
-                               by_rows, nullptr, Store::kOverwrite));
-  }
-  return products;
-}
-
-// dw += dy^T x over one group's rows.
-template <typename T>
-struct GradientProduct {
-  View<float> dw;
-  View<const T> dy, x;
-  uint32_t* packed_dy;  // blocks of 64 columns, each [words of rows][64]
-  uint32_t* packed_x;
+// Where packed columns of dy and x of one product lie: blocks of 64 columns, each [words of rows][64].
+struct PackedPair {
+  uint32_t* dy;
+  uint32_t* x;
 };
 
 int64_t blocks_of(int64_t n) { return (n + kGemmCols - 1) / kGemmCols; }
@@ -192,12 +147,12 @@ void pack_columns(uint32_t* packed, View<const T> m, int64_t block) {
 }
 
 template <typename T>
-void gradient_block(const GradientProduct<T>& p, int64_t out_block, int64_t in_block) {
+void gradient_block(const GradientProduct<T>& p, const PackedPair& packed, int64_t out_block, int64_t in_block) {
   const int64_t words = gemm_words<T>(p.x.dim(0));
   const int64_t row = out_block * kGemmCols, col = in_block * kGemmCols;
   const int64_t n_rows = std::min(kGemmCols, p.dw.dim(0) - row), n_cols = std::min(kGemmCols, p.dw.dim(1) - col);
-  const uint32_t* a = p.packed_dy + row * words;
-  const uint32_t* b = p.packed_x + col * words;
+  const uint32_t* a = packed.dy + row * words;
+  const uint32_t* b = packed.x + col * words;
   const int64_t a_words = gemm_padded_cols(n_rows), b_words = gemm_padded_cols(n_cols);
   float* chain = static_cast<float*>(gemm_scratch(3, kGemmCols * kGemmCols * 4));
   for (int64_t w = 0; w < words; w += kWordsOfKGradient) {
@@ -223,24 +178,50 @@ void gradient_block(const GradientProduct<T>& p, int64_t out_block, int64_t in_b
   }
 }
 
+}  // namespace
+
+template <typename T, typename Y>
+void linear_products(std::span<const LinearProduct<T, Y>> products) {
+  int64_t n_blocks = 0;
+  for (const auto& p : products) {
+    check(p);
+    n_blocks += p.x.dim(0) > 0 ? blocks_of(n_of(p)) : 0;
+  }
+  if (n_blocks == 0) return;
+  const int64_t wanted = 4 * num_threads();
+  const int64_t row_splits = std::max<int64_t>(1, (wanted + n_blocks - 1) / n_blocks);
+  std::vector<Task> tasks;
+  for (size_t i = 0; i < products.size(); ++i) {
+    const int64_t n_rows = products[i].x.dim(0);
+    if (n_rows == 0) continue;
+    const int64_t by_split = (n_rows + row_splits - 1) / row_splits;
+    const int64_t rows = std::min(n_rows, std::max<int64_t>(96, (by_split + 5) / 6 * 6));
+    for (int64_t col = 0; col < n_of(products[i]); col += kGemmCols) {
+      for (int64_t r = 0; r < n_rows; r += rows) tasks.push_back({static_cast<int64_t>(i), col, r, std::min(n_rows, r + rows)});
+    }
+  }
+  parallel_for(static_cast<int64_t>(tasks.size()), [&](int64_t i) { run_task(products[tasks[i].product], tasks[i]); });
+}
+
 template <typename T>
-void run_gradients(std::vector<GradientProduct<T>>& products) {
+void gradient_products(std::span<const GradientProduct<T>> products) {
   struct Block {
     int64_t product, a, b;
   };
   int64_t n_words = 0;
   for (const auto& p : products) {
+    FATHOM_CHECK(p.dw.dim(0) == p.dy.dim(1) && p.dw.dim(1) == p.x.dim(1) && p.dy.dim(0) == p.x.dim(0));
     n_words += gemm_words<T>(p.x.dim(0)) * kGemmCols * (blocks_of(p.dw.dim(0)) + blocks_of(p.dw.dim(1)));
   }
   auto* buffer = static_cast<uint32_t*>(gemm_scratch(7, n_words * 4));
+  std::vector<PackedPair> packed(products.size());
   std::vector<Block> packs, tasks;
   for (size_t i = 0; i < products.size(); ++i) {
-    auto& p = products[i];
+    const auto& p = products[i];
+    if (p.x.dim(0) == 0) continue;
     const int64_t words = gemm_words<T>(p.x.dim(0)), out_blocks = blocks_of(p.dw.dim(0)), in_blocks = blocks_of(p.dw.dim(1));
-    p.packed_dy = buffer;
-    buffer += words * kGemmCols * out_blocks;
-    p.packed_x = buffer;
-    buffer += words * kGemmCols * in_blocks;
+    packed[i] = {buffer, buffer + words * kGemmCols * out_blocks};
+    buffer += words * kGemmCols * (out_blocks + in_blocks);
     for (int64_t a = 0; a < out_blocks; ++a) packs.push_back({static_cast<int64_t>(i), a, -1});
     for (int64_t b = 0; b < in_blocks; ++b) packs.push_back({static_cast<int64_t>(i), -1, b});
     for (int64_t b = 0; b < in_blocks; ++b) {
@@ -248,80 +229,46 @@ void run_gradients(std::vector<GradientProduct<T>>& products) {
     }
   }
   parallel_for(static_cast<int64_t>(packs.size()), [&](int64_t i) {
-    const auto& p = products[packs[i].product];
-    if (packs[i].b < 0) {
-      pack_columns(p.packed_dy, p.dy, packs[i].a);
+    const Block& block = packs[i];
+    if (block.b < 0) {
+      pack_columns(packed[block.product].dy, products[block.product].dy, block.a);
     } else {
-      pack_columns(p.packed_x, p.x, packs[i].b);
+      pack_columns(packed[block.product].x, products[block.product].x, block.b);
     }
   });
-  parallel_for(static_cast<int64_t>(tasks.size()),
-               [&](int64_t i) { gradient_block(products[tasks[i].product], tasks[i].a, tasks[i].b); });
+  parallel_for(static_cast<int64_t>(tasks.size()), [&](int64_t i) {
+    gradient_block(products[tasks[i].product], packed[tasks[i].product], tasks[i].a, tasks[i].b);
+  });
 }
-
-template <typename T>
-GradientProduct<T> gradient(View<float> dw, View<const T> dy, View<const T> x) {
-  FATHOM_CHECK(dw.dim(0) == dy.dim(1) && dw.dim(1) == x.dim(1) && dy.dim(0) == x.dim(0));
-  return {dw, dy, x, nullptr, nullptr};
-}
-
-}  // namespace
 
 template <typename T, typename Y>
 void linear_forward(View<Y> y, View<const T> x, const Weight& w, View<const float> bias, Store store) {
-  FATHOM_CHECK(bias.empty() || bias.size() == w.rows);
-  run_products(std::vector{product(y, x, w, false, bias.data(), store)});
+  const LinearProduct<T, Y> p{y, x, w, false, bias, store};
+  linear_products(std::span<const LinearProduct<T, Y>>(&p, 1));
 }
 
 template <typename T, typename Y>
 void linear_backward_input(View<Y> dx, View<const T> dy, const Weight& w, Store store) {
-  run_products(std::vector{product(dx, dy, w, true, nullptr, store)});
+  const LinearProduct<T, Y> p{dx, dy, w, true, {}, store};
+  linear_products(std::span<const LinearProduct<T, Y>>(&p, 1));
 }
 
 template <typename T>
 void linear_backward_weight(View<float> dw, View<const T> dy, View<const T> x) {
-  std::vector products{gradient(dw, dy, x)};
-  if (x.dim(0) > 0) run_gradients(products);
+  const GradientProduct<T> p{dw, dy, x};
+  gradient_products(std::span<const GradientProduct<T>>(&p, 1));
 }
 
-template <typename T, typename Y>
-void grouped_linear_forward(View<Y> y, View<const T> x, std::span<const Weight> weights, std::span<const int64_t> offsets) {
-  run_products(grouped(y, x, weights, offsets, false));
-}
-
-template <typename T, typename Y>
-void grouped_linear_backward_input(View<Y> dx, View<const T> dy, std::span<const Weight> weights,
-                                   std::span<const int64_t> offsets) {
-  run_products(grouped(dx, dy, weights, offsets, true));
-}
-
-template <typename T>
-void grouped_linear_backward_weight(std::span<const View<float>> dw, View<const T> dy, View<const T> x,
-                                    std::span<const int64_t> offsets) {
-  FATHOM_CHECK(offsets.size() == dw.size() + 1);
-  std::vector<GradientProduct<T>> products;
-  for (size_t e = 0; e < dw.size(); ++e) {
-    if (offsets[e] == offsets[e + 1]) continue;
-    products.push_back(gradient(dw[e], dy.slice(offsets[e], offsets[e + 1]), x.slice(offsets[e], offsets[e + 1])));
-  }
-  run_gradients(products);
-}
-
-#define FATHOM_INSTANTIATE(T, Y)                                                                              \
-  template void linear_forward<T, Y>(View<Y>, View<const T>, const Weight&, View<const float>, Store);        \
-  template void linear_backward_input<T, Y>(View<Y>, View<const T>, const Weight&, Store);                    \
-  template void grouped_linear_forward<T, Y>(View<Y>, View<const T>, std::span<const Weight>,                 \
-                                             std::span<const int64_t>);                                       \
-  template void grouped_linear_backward_input<T, Y>(View<Y>, View<const T>, std::span<const Weight>,          \
-                                                    std::span<const int64_t>);
+#define FATHOM_INSTANTIATE(T, Y)                                                                       \
+  template void linear_products<T, Y>(std::span<const LinearProduct<T, Y>>);                           \
+  template void linear_forward<T, Y>(View<Y>, View<const T>, const Weight&, View<const float>, Store); \
+  template void linear_backward_input<T, Y>(View<Y>, View<const T>, const Weight&, Store);
 FATHOM_INSTANTIATE(BF16, BF16)
 FATHOM_INSTANTIATE(BF16, float)
 FATHOM_INSTANTIATE(float, float)
+template void gradient_products<BF16>(std::span<const GradientProduct<BF16>>);
+template void gradient_products<float>(std::span<const GradientProduct<float>>);
 template void linear_backward_weight<BF16>(View<float>, View<const BF16>, View<const BF16>);
 template void linear_backward_weight<float>(View<float>, View<const float>, View<const float>);
-template void grouped_linear_backward_weight<BF16>(std::span<const View<float>>, View<const BF16>, View<const BF16>,
-                                                   std::span<const int64_t>);
-template void grouped_linear_backward_weight<float>(std::span<const View<float>>, View<const float>, View<const float>,
-                                                    std::span<const int64_t>);
 
 }  // namespace fathom

@@ -13,6 +13,20 @@ namespace fathom {
 /// How the output is stored: overwritten, or y += x W^T (one addition after the chain).
 enum class Store { kOverwrite, kAdd };
 
+/// One of several products that are shared out together (the heads of MLA's up-projections, gate and up of an expert).
+template <typename T, typename Y>
+struct LinearProduct {
+  View<Y> y;
+  View<const T> x;
+  Weight w;
+  bool by_rows = false;  // false: y = x W^T; true: y = x W
+  View<const float> bias = {};
+  Store store = Store::kOverwrite;
+};
+/// All of them, as linear_forward (or, by_rows, linear_backward_input) would do one. Requires: no y overlaps another.
+template <typename T, typename Y>
+void linear_products(std::span<const LinearProduct<T, Y>> products);
+
 /// y [n, w.rows] Y · x [n, w.cols] T · bias [w.rows] f32 or empty, added after the chain. (T, Y): (BF16, BF16), (BF16, float), (float, float).
 /// T BF16: weights rounded to bf16, products of bf16 pairs summed in f32. T float: weights widened to f32. Rows of x and y may be strided.
 template <typename T, typename Y>
@@ -26,13 +40,14 @@ void linear_backward_input(View<Y> dx, View<const T> dy, const Weight& w, Store 
 template <typename T>
 void linear_backward_weight(View<float> dw, View<const T> dy, View<const T> x);
 
-/// Grouped by expert: rows [offsets[e], offsets[e+1]) of x go through weights[e] (all of one shape).
-template <typename T, typename Y>
-void grouped_linear_forward(View<Y> y, View<const T> x, std::span<const Weight> weights, std::span<const int64_t> offsets);
-template <typename T, typename Y>
-void grouped_linear_backward_input(View<Y> dx, View<const T> dy, std::span<const Weight> weights, std::span<const int64_t> offsets);
-/// dw[e] [rows, cols] f32, += dy_e^T x_e.
+/// One of several weight gradients that are shared out together: dw += dy^T x.
 template <typename T>
-void grouped_linear_backward_weight(std::span<const View<float>> dw, View<const T> dy, View<const T> x, std::span<const int64_t> offsets);
+struct GradientProduct {
+  View<float> dw;
+  View<const T> dy, x;
+};
+/// Requires: no dw overlaps another. Products without rows leave their dw as it is.
+template <typename T>
+void gradient_products(std::span<const GradientProduct<T>> products);
 
 }  // namespace fathom

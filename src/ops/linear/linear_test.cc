@@ -114,7 +114,7 @@ TEST(Linear, ARowsBitsDoNotDependOnTheRowsBesideItOrTheThreads) {
   }
 }
 
-TEST(Linear, GroupedEqualsOneExpertAtATime) {
+TEST(Linear, ProductsSharedOutTogetherEqualOneAtATime) {
   const std::vector<int64_t> offsets = {0, 5, 5, 12, 40};
   const int64_t k = 48, n = 96;
   const Matrix<BF16> x(40, k, 1), dy(40, n, 2);
@@ -124,11 +124,18 @@ TEST(Linear, GroupedEqualsOneExpertAtATime) {
   for (auto& e : experts) weights.push_back(e.weight());
   Tensor<float> y({40, n}), one({40, n}), dx({40, k}), dx_one({40, k});
   Tensor<float> dw({4, n, k}, true), dw_one({4, n, k}, true);
-  std::vector<View<float>> dws;
-  for (int e = 0; e < 4; ++e) dws.emplace_back(dw.data() + e * n * k, std::initializer_list<int64_t>{n, k});
-  grouped_linear_forward<BF16, float>(y.view(), x.tensor.view(), weights, offsets);
-  grouped_linear_backward_input<BF16, float>(dx.view(), dy.tensor.view(), weights, offsets);
-  grouped_linear_backward_weight<BF16>(dws, dy.tensor.view(), x.tensor.view(), offsets);
+  std::vector<LinearProduct<BF16, float>> forward, input;
+  std::vector<GradientProduct<BF16>> gradient;
+  for (int e = 0; e < 4; ++e) {
+    const auto xs = View<const BF16>(x.tensor.view()).slice(offsets[e], offsets[e + 1]);
+    const auto dys = View<const BF16>(dy.tensor.view()).slice(offsets[e], offsets[e + 1]);
+    forward.push_back({y.view().slice(offsets[e], offsets[e + 1]), xs, weights[e]});
+    input.push_back({dx.view().slice(offsets[e], offsets[e + 1]), dys, weights[e], true});
+    gradient.push_back({View<float>(dw.data() + e * n * k, {n, k}), dys, xs});
+  }
+  linear_products<BF16, float>(forward);
+  linear_products<BF16, float>(input);
+  gradient_products<BF16>(gradient);
   for (int e = 0; e < 4; ++e) {
     const int64_t b = offsets[e], end = offsets[e + 1];
     if (b == end) continue;

@@ -1,0 +1,46 @@
+// What every layer of a pass needs besides its weights: sizes, options, positions, memory.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "cache/latent_cache.h"
+#include "config/model_config.h"
+#include "model/model.h"
+#include "ops/rope/rope.h"
+#include "ops/router/router.h"
+#include "tensor/arena.h"
+
+namespace fathom {
+
+/// Rows [begin, begin + n) of a pass belong to one sequence, at positions first_position, ….
+struct SequencePiece {
+  SequenceCache* cache = nullptr;
+  int64_t begin = 0, n = 0, first_position = 0;
+};
+
+struct LayerContext {
+  const ModelConfig& config;
+  const RopeTable& rope;
+  Arena& arena;
+  View<const int32_t> positions;  // [n_tokens]
+  std::span<const SequencePiece> pieces;
+  Numerics numerics = Numerics::kExact;
+  bool fp8_activations = false;
+  int64_t n_tokens() const { return positions.dim(0); }
+};
+
+RopeSpec rope_spec(const ModelConfig& config);
+RouterSpec router_spec(const ModelConfig& config);
+
+/// The input of an FP8 linear as W8A8 sees it: quantized per row and 128 columns and back (in place), where the pass asks for it.
+template <typename T>
+View<const T> linear_input(View<const T> x, const LayerContext& context);
+
+/// View of columns [begin, begin + n) of a matrix.
+template <typename T>
+View<T> columns(View<T> m, int64_t begin, int64_t n) {
+  return View<T>::rows(m.data() + begin, m.dim(0), n, m.stride(0));
+}
+
+}  // namespace fathom
