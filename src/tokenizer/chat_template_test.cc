@@ -72,6 +72,21 @@ TEST(ChatTemplate, FirstRevisionsDifferInThePromptAlone) {
       "deepseek-r1-distill-first");
 }
 
+TEST(ChatTemplate, TextsThatSayTheSameAreOneTemplate) {
+  // DeepSeek-V3's with the line breaks in its strings written as \n.
+  const char* escaped = "1abb11869cb1ab4f7003d1c40de7c11b046c7844da22a67e6154d29e7d14d994";
+  EXPECT_EQ(ChatTemplate::for_sha256(escaped).value().name(), "deepseek-v3");
+}
+
+TEST(ChatTemplate, Llama3PrintsTurnsAlone) {
+  EXPECT_EQ(rendered("llama-3-instruct",
+                     R"([{"role":"user","content":" a\n"},{"role":"assistant","content":"b"}])",
+                     R"({"add_generation_prompt":true})"),
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\na<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nb<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n");
+}
+
 TEST(ChatTemplate, FathomsOwnFollowsR1) {
   EXPECT_EQ(rendered("fathom", R"([{"role":"user","content":"a"},{"role":"system","content":"s"},
               {"role":"assistant","content":"<think>x</think>y</think>b"},
