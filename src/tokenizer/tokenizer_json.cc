@@ -2,18 +2,16 @@
 // version "1.0" of the file.
 #include "tokenizer/tokenizer_json.h"
 
-#include <unordered_map>
+#include <algorithm>
 #include <unordered_set>
 
 #include "tokenizer/byte_letters.h"
+#include "tokenizer/byte_map.h"
 #include "tokenizer/json_fields.h"
 #include "tokenizer/pre_tokenizer_json.h"
 
 namespace fathom {
 namespace {
-
-using IdOf = std::unordered_map<std::string_view, int32_t>;
-using TextOf = std::unordered_map<int32_t, std::string_view>;
 
 Result<int32_t> read_id(const Json* json, const std::string& where) {
   if (json == nullptr || !json->is_number_integer()) {
@@ -29,23 +27,25 @@ Result<int32_t> read_id(const Json* json, const std::string& where) {
 
 /// The vocabulary while it is read: both directions, so that no id and no text is given twice.
 struct Names {
-  IdOf id_of;
-  TextOf text_of;
+  ByteMap id_of;
+  std::vector<std::string_view> text_of;  // data() is null where the id is free
 
   Status add(std::string_view text, int32_t id, const std::string& where) {
-    const auto [at, is_new] = text_of.emplace(id, text);
-    if (!is_new) {
+    const auto i = static_cast<size_t>(id);
+    if (i >= text_of.size()) text_of.resize(std::max(i + 1, 2 * text_of.size()));
+    if (text_of[i].data() != nullptr) {
       return field_error(where, fmt::format("id {} for one token", id),
-                         fmt::format("\"{}\" and \"{}\"", at->second, text));
+                         fmt::format("\"{}\" and \"{}\"", text_of[i], text));
     }
-    id_of.emplace(text, id);
+    text_of[i] = text;
+    id_of.insert(text, id);
     return {};
   }
 };
 
 Status read_vocab(TokenizerFile& file, Names& names, const Json& model, const std::string& where) {
   const Json* vocab = find_field(model, "vocab");
-  if (vocab == nullptr || !vocab->is_object()) {
+  if (vocab == nullptr || !vocab->is_object() || vocab->empty()) {
     return field_error(where + ".vocab", "an object of tokens",
                        vocab == nullptr ? "none" : vocab->type_name());
   }
@@ -83,9 +83,9 @@ Status read_pair(std::string& left, std::string& right, const Json& merge,
 }
 
 Result<int32_t> known_token(const Names& names, const std::string& text, const std::string& where) {
-  const auto it = names.id_of.find(text);
-  if (it == names.id_of.end()) return field_error(where, "tokens of model.vocab", '"' + text + '"');
-  return it->second;
+  const int32_t id = names.id_of.find(text);
+  if (id < 0) return field_error(where, "tokens of model.vocab", '"' + text + '"');
+  return id;
 }
 
 Status read_merges(TokenizerFile& file, const Names& names, const Json& model,
@@ -171,13 +171,13 @@ Result<AddedToken> read_added_token(const Json& json, const std::string& where) 
 
 /// An added token that model.vocab holds too must have the same id there.
 Status add_name(Names& names, const AddedToken& token, const Json& json, const std::string& where) {
-  const auto known = names.id_of.find(token.content);
-  if (known == names.id_of.end()) {
+  const int32_t known = names.id_of.find(token.content);
+  if (known < 0) {
     return names.add(json.find("content")->get_ref<const std::string&>(), token.id, where);
   }
-  if (known->second == token.id) return {};
-  return field_error(where, fmt::format("id {} for \"{}\"", known->second, token.content),
-                     fmt::format("{}", token.id));
+  if (known == token.id) return {};
+  return field_error(where, fmt::format("id {} for \"{}\"", known, token.content),
+                     std::to_string(token.id));
 }
 
 Status read_added_tokens(TokenizerFile& file, Names& names, const Json& root,
