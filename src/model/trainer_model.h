@@ -52,7 +52,8 @@ struct TrainStats {
 
 class TrainerModel {
  public:
-  /// Random start: N(0, initializer_range), norms 1, biases 0; parameter i draws from stream i of `seed`.
+  /// Random start: N(0, initializer_range), norms 1, biases 0; parameter i (in the order of parameters()) draws from stream i of `seed`.
+  /// Refused by name: architectures without MLA, attention_bias, more than one MTP layer.
   static Result<std::unique_ptr<TrainerModel>> create(const ModelConfig& config, uint64_t seed, const TrainOptions& options);
   /// Start from a checkpoint's values.
   static Result<std::unique_ptr<TrainerModel>> from_checkpoint(const CheckpointReader& checkpoint, const TrainOptions& options);
