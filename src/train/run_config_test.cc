@@ -195,8 +195,10 @@ TEST(RunConfig, EachErrorNamesKeyAndLine) {
             "--set train.lr=-1: train.lr: a number from 0 to 10 wanted, -1 found");
   EXPECT_EQ(parse(kLeast, {"train.rate=1"}).message(),
             "--set train.rate=1: train.rate: no such key");
-  EXPECT_TRUE(parse(kLeast, {"tokenizer.path=abc"}).message().starts_with(
-      "--set tokenizer.path=abc: section.key=value with a TOML value wanted"));
+  EXPECT_TRUE(
+      parse(kLeast, {"tokenizer.path=abc"})
+          .message()
+          .starts_with("--set tokenizer.path=abc: section.key=value with a TOML value wanted"));
   EXPECT_EQ(parse(std::string(kLeast), {"model.init_from=\"w\""}).message(),
             "run.toml: model.init_from brings its own config: it alone wanted in [model], "
             "model.config found as well");

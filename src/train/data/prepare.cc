@@ -226,8 +226,10 @@ class Build {
     }
     batch_.clear();
     batch_bytes_ = 0;
-    if (how_.progress)
-      how_.progress(std::min(total_bytes_, read_bytes_ + file_text_bytes_), total_bytes_);
+    if (how_.progress &&
+        !how_.progress(std::min(total_bytes_, read_bytes_ + file_text_bytes_), total_bytes_)) {
+      return Status::error("stopped while tokenizing the data");
+    }
     return {};
   }
 

@@ -50,7 +50,8 @@ struct PrepareOptions {
   /// Open what is there without asking whether the sources still are as they were.
   bool trust = false;
   int64_t shard_bytes = int64_t{64} << 20;
-  std::function<void(int64_t bytes_done, int64_t bytes_total)> progress = {};  // may be empty
+  /// May be empty; false: stop, which is an error.
+  std::function<bool(int64_t bytes_done, int64_t bytes_total)> progress = {};
 };
 
 /// A document's tokens: [bos] text eos, where bos stands if the tokenizer adds one; FIM'd ones as

@@ -1,0 +1,16 @@
+// The page of report.html with its style and script; report.cc brings what goes into it.
+#pragma once
+
+#include <string>
+
+namespace fathom {
+
+/// HTML, escaped where it came from outside; data: the text of a JSON object that may stand in a
+/// script element.
+struct ReportParts {
+  std::string title, summary, settings, data;
+};
+
+std::string report_page(const ReportParts& parts);
+
+}  // namespace fathom

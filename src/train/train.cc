@@ -1,0 +1,463 @@
+// See train.h. What a step computes depends on the state at its begin and on the run's settings
+// alone; times go into the log and decide when a checkpoint is written, never what is computed.
+#include "train/train.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/threads.h"
+#include "checkpoint/checkpoint.h"
+#include "device/measure.h"
+#include "train/checksum.h"
+#include "train/data/token_stream.h"
+#include "train/data/validation_set.h"
+#include "train/optimizer.h"
+#include "train/report.h"
+#include "train/run_log.h"
+#include "train/snapshot.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+uint64_t tokenizer_hash(const fs::path& directory) {
+  std::string all;
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
+    auto text = read_file(directory / name);
+    all += fmt::format("{} {:016x}\n", name, text.ok() ? checksum(text.value()) : 0);
+  }
+  return checksum(all);
+}
+
+// Lines of `now` that `before` has not: the settings that were changed.
+std::vector<std::string> changed_lines(const std::string& before, const std::string& now) {
+  std::vector<std::string> old, changed;
+  std::string line;
+  for (std::istringstream in(before); std::getline(in, line);) old.push_back(line);
+  for (std::istringstream in(now); std::getline(in, line);) {
+    if (std::find(old.begin(), old.end(), line) == old.end()) changed.push_back(line);
+  }
+  return changed;
+}
+
+double measured_peak(Compute compute) {
+  constexpr double kSeconds = 0.15;
+  const double bf16 = compute == Compute::kBf16 ? measure_peak_bf16(kSeconds) : 0;
+  return bf16 > 0 ? bf16 : measure_peak_f32(kSeconds);
+}
+
+// The arrays of one micro-batch.
+struct BatchBuffer {
+  std::vector<int32_t> tokens, document_ids;
+  std::vector<float> weights;
+  int64_t seq_len;
+  bool mask;
+  BatchBuffer(int64_t n, int64_t seq_len, bool mask, bool weighted)
+      : tokens(n * (seq_len + 1)),
+        document_ids(mask ? n * seq_len : 0),
+        weights(weighted ? n * seq_len : 0),
+        seq_len(seq_len),
+        mask(mask) {}
+  std::span<int32_t> tokens_of(int64_t i) {
+    return std::span(tokens).subspan(i * (seq_len + 1), seq_len + 1);
+  }
+  std::span<int32_t> ids_of(int64_t i) {
+    return mask ? std::span(document_ids).subspan(i * seq_len, seq_len) : std::span<int32_t>();
+  }
+  std::span<float> weights_of(int64_t i) {
+    return std::span(weights).subspan(i * seq_len, seq_len);
+  }
+  /// The first n sequences.
+  TrainBatch batch(int64_t n) const {
+    TrainBatch b;
+    b.tokens = View<const int32_t>(tokens.data(), {n, seq_len + 1});
+    if (mask) b.document_ids = View<const int32_t>(document_ids.data(), {n, seq_len});
+    if (!weights.empty()) b.loss_weights = View<const float>(weights.data(), {n, seq_len});
+    return b;
+  }
+};
+
+class Run {
+ public:
+  explicit Run(const TrainCall& call)
+      : call_(call), config_(call.config), directory_(call.directory), observer_(*call.observer) {}
+
+  Result<TrainResult> execute() {
+    FATHOM_RETURN_IF_ERROR(open());
+    for (; !schedule_->done(); schedule_->advance()) {
+      FATHOM_ASSIGN_OR_RETURN(const bool whole, step(schedule_->now()));
+      if (!whole) return stopped();
+    }
+    return finished();
+  }
+
+ private:
+  // ---- What the run stands on ----
+
+  Status open() {
+    if (config_.train.threads > 0) set_num_threads(static_cast<int>(config_.train.threads));
+    FATHOM_ASSIGN_OR_RETURN(lock_, RunLock::take(directory_));
+    FATHOM_RETURN_IF_ERROR(find_start());
+    FATHOM_ASSIGN_OR_RETURN(tokenizer_, call_.hooks.open_tokenizer(config_.tokenizer.path));
+    FATHOM_RETURN_IF_ERROR(open_model_config());
+    FATHOM_RETURN_IF_ERROR(open_data());
+    FATHOM_RETURN_IF_ERROR(open_state());
+    FATHOM_RETURN_IF_ERROR(open_model());
+    FATHOM_RETURN_IF_ERROR(write_settings());
+    FATHOM_ASSIGN_OR_RETURN(log_, RunLog::open(directory_.log(), state_.step));
+    tell_start();
+    begin_ = last_checkpoint_ = Clock::now();
+    return {};
+  }
+
+  Status find_start() {
+    clean_snapshots(directory_.checkpoints());
+    newest_ = newest_snapshot(directory_.checkpoints());
+    if (!newest_ || call_.resume) return {};
+    return Status::error(
+        fmt::format("{}: a directory without checkpoints, or --resume, wanted; {} found",
+                    directory_.root.string(), newest_->filename().string()));
+  }
+
+  Status open_model_config() {
+    if (config_.model.init_from.empty()) {
+      FATHOM_ASSIGN_OR_RETURN(model_config_, resolve_model_config(config_, call_.where));
+    } else if (newest_) {
+      FATHOM_ASSIGN_OR_RETURN(model_config_, read_model_config(*newest_ / "config.json"));
+    } else {
+      FATHOM_ASSIGN_OR_RETURN(const auto checkpoint, open_checkpoint(config_.model.init_from));
+      model_config_ = checkpoint->config();
+    }
+    if (tokenizer_->vocab_size() > model_config_.vocab_size) {
+      return Status::error(fmt::format(
+          "{}: a tokenizer of at most vocab_size {} tokens wanted, {} found",
+          config_.tokenizer.path.string(), model_config_.vocab_size, tokenizer_->vocab_size()));
+    }
+    if (config_.data.seq_len > model_config_.max_position_embeddings) {
+      return Status::error(
+          fmt::format("{}: data.seq_len of at most max_position_embeddings {} wanted, {} found",
+                      call_.where, model_config_.max_position_embeddings, config_.data.seq_len));
+    }
+    return {};
+  }
+
+  Status open_data() {
+    PrepareOptions how;
+    how.shared = !config_.data.cache.empty();
+    how.directory = how.shared ? config_.data.cache : directory_.data();
+    how.trust = newest_.has_value();
+    how.progress = [&](int64_t done, int64_t total) {
+      observer_.on_data(done, total);
+      return !stop_asked();
+    };
+    FATHOM_ASSIGN_OR_RETURN(data_, prepare_data(config_.data.options, *tokenizer_,
+                                                tokenizer_hash(config_.tokenizer.path), how));
+    StreamOptions options{
+        .seed = config_.data.options.seed, .seq_len = config_.data.seq_len, .weights = {}};
+    for (const DataSource& source : config_.data.options.sources)
+      options.weights.push_back(source.weight);
+    stream_ = std::make_unique<TokenStream>(data_.train, options);
+    validation_ = std::make_unique<ValidationSet>(data_.validation, *tokenizer_,
+                                                  config_.data.seq_len, config_.eval.max_tokens);
+    return {};
+  }
+
+  std::map<std::string, std::string> identity() const {
+    std::string weights;
+    for (const DataSource& source : config_.data.options.sources)
+      weights += fmt::format("{} ", source.weight);
+    return {{"model config", checksum_hex(checksum(write_model_config(model_config_)))},
+            {"tokenizer", checksum_hex(tokenizer_hash(config_.tokenizer.path))},
+            {"tokenized data", checksum_hex(data_.content)},
+            {"data.seq_len", fmt::format("{}", config_.data.seq_len)},
+            {"data.seed", fmt::format("{}", config_.data.options.seed)},
+            {"weights of data.sources", weights}};
+  }
+
+  Status open_state() {
+    if (newest_) {
+      FATHOM_ASSIGN_OR_RETURN(state_, read_snapshot_state(*newest_));
+      for (const auto& [name, now] : identity()) {
+        const std::string then = state_.identity[name];
+        if (then == now) continue;
+        return Status::error(fmt::format("{}: {} as the run began with ({}) wanted, {} found",
+                                         call_.where, name, then, now));
+      }
+      FATHOM_RETURN_IF_ERROR(stream_->seek(state_.cursor));
+      saved_step_ = state_.step;
+    }
+    state_.identity = identity();
+    state_.cursor = stream_->cursor();
+    seconds_before_ = state_.seconds;
+    extent_ = run_extent(config_.schedule());
+    schedule_ = std::make_unique<Schedule>(config_.schedule());
+    int64_t tokens = 0;
+    for (; !schedule_->done() && schedule_->now().step <= state_.step; schedule_->advance())
+      tokens = schedule_->now().tokens_after;
+    if (tokens != state_.tokens && !schedule_->done()) {
+      return Status::error(fmt::format(
+          "{}: train.batch_size that had {} tokens by step {} wanted, as the run has, {} found",
+          call_.where, state_.tokens, state_.step, tokens));
+    }
+    return {};
+  }
+
+  Status open_model() {
+    has_mtp_ = model_config_.num_nextn_predict_layers > 0;
+    TrainOptions options;
+    options.compute = config_.train.compute;
+    options.fp8 = config_.train.fp8;
+    options.recompute = config_.train.recompute;
+    options.mtp_lambda = has_mtp_ && !schedule_->done() ? schedule_->now().mtp_lambda : 0.0;
+    options.balance_alpha = config_.train.balance_alpha;
+    RunConfig start = config_;
+    if (newest_) start.model.init_from.clear();  // the state replaces every number
+    FATHOM_ASSIGN_OR_RETURN(model_, call_.hooks.create_model(start, model_config_, options));
+    optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.train.adamw);
+    return newest_ ? load_snapshot(*newest_, *model_, *optimizer_) : Status();
+  }
+
+  Status write_settings() {
+    RunConfig resolved = config_;
+    if (resolved.model.init_from.empty()) {
+      resolved.model = {.config = "config.json", .init_from = {}, .keys = {}};
+    }
+    const std::string text = write_run_config(resolved);
+    auto before = read_file(directory_.run_toml());
+    if (newest_ && before.ok()) changes_ = changed_lines(before.value(), text);
+    FATHOM_RETURN_IF_ERROR(
+        write_file_atomic(directory_.config_json(), write_model_config(model_config_)));
+    return write_file_atomic(directory_.run_toml(), text);
+  }
+
+  void tell_start() {
+    RunStart start;
+    for (const Parameter& p : model_->parameters()) {
+      if (!p.router_bias) start.n_parameters += p.value.size();
+    }
+    start.steps = extent_.steps;
+    start.tokens = extent_.tokens;
+    start.step = state_.step;
+    start.flops_per_token = flops_per_token_ = model_->flops_per_token(config_.data.seq_len);
+    start.peak_measured = config_.log.peak_flops == 0;
+    start.peak_flops = peak_flops_ =
+        start.peak_measured ? measured_peak(config_.train.compute) : config_.log.peak_flops;
+    start.data = data_.summary;
+    start.resumed_from = newest_;
+    start.changes = changes_;
+    observer_.on_start(start);
+  }
+
+  // ---- One step ----
+
+  bool stop_asked() const {
+    return call_.stop != nullptr && call_.stop->load(std::memory_order_relaxed);
+  }
+
+  // False: the run is to stop, and this step has not happened.
+  Result<bool> step(const StepPlan& plan) {
+    const Clock::time_point begin = Clock::now();
+    model_->options().mtp_lambda = has_mtp_ ? plan.mtp_lambda : 0.0;
+    TrainStats stats;
+    if (!gradients(plan, stats)) return false;
+    FATHOM_RETURN_IF_ERROR(guard_loss(plan, stats));
+    const double norm = optimizer_->step(plan.lr);
+    if (config_.guard.nan && !std::isfinite(norm)) {
+      return guard_error(
+          fmt::format("step {}: a finite gradient wanted, norm {} found", plan.step, norm));
+    }
+    if (std::isfinite(norm) && plan.bias_gamma > 0) {
+      update_router_biases(model_->parameters(), stats, plan.bias_gamma,
+                           config_.train.bias_recentre);
+    }
+    model_->weights_changed();
+    state_.step = plan.step;
+    state_.tokens = plan.tokens_after;
+    state_.cursor = stream_->cursor();
+    if (std::isfinite(stats.loss_ce)) {
+      state_.loss_mean =
+          state_.loss_mean == 0 ? stats.loss_ce : 0.95 * state_.loss_mean + 0.05 * stats.loss_ce;
+    }
+    FATHOM_RETURN_IF_ERROR(record(plan, stats, norm, seconds_since(begin)));
+    if (checkpoint_due()) FATHOM_RETURN_IF_ERROR(checkpoint());
+    return true;
+  }
+
+  // Sums the gradients of the batch. False: stopped in the midst of it.
+  bool gradients(const StepPlan& plan, TrainStats& stats) {
+    const int64_t micro = config_.train.micro_batch_size, n = plan.batch_size / micro;
+    BatchBuffer buffer(micro, config_.data.seq_len, config_.data.document_mask, /*weighted=*/false);
+    model_->zero_gradients();
+    for (int64_t i = 0; i < n; ++i) {
+      if (stop_asked()) return false;
+      for (int64_t s = 0; s < micro; ++s) stream_->next(buffer.tokens_of(s), buffer.ids_of(s));
+      accumulate(stats, model_->forward_backward(buffer.batch(micro), 1.0 / static_cast<double>(n)),
+                 n);
+    }
+    return true;
+  }
+
+  Status guard_error(const std::string& what) const {
+    return Status::error(
+        fmt::format("{}; {}", what,
+                    newest_ ? fmt::format("the last good checkpoint is {}", newest_->string())
+                            : std::string("there is no checkpoint yet")));
+  }
+
+  Status guard_loss(const StepPlan& plan, const TrainStats& stats) const {
+    const RunConfig::GuardSection& guard = config_.guard;
+    if (guard.nan && !std::isfinite(stats.loss_total)) {
+      return guard_error(
+          fmt::format("step {}: a finite loss wanted, {} found", plan.step, stats.loss_total));
+    }
+    const double most = guard.spike_factor * state_.loss_mean;
+    if (guard.spike_factor > 0 && plan.step > guard.spike_after && stats.loss_ce > most) {
+      return guard_error(fmt::format(
+          "step {}: a loss of at most {:.4g} ({} times its running mean) wanted, {:.4g} found",
+          plan.step, most, guard.spike_factor, stats.loss_ce));
+    }
+    return {};
+  }
+
+  Status record(const StepPlan& plan, const TrainStats& stats, double norm, double step_seconds) {
+    StepRecord r;
+    r.step = plan.step;
+    r.tokens = plan.tokens_after;
+    r.batch_size = plan.batch_size;
+    r.epochs = stream_->epochs();
+    r.loss_total = stats.loss_total;
+    r.loss_ce = stats.loss_ce;
+    r.loss_mtp = stats.loss_mtp;
+    r.balance = stats.balance;
+    r.grad_norm = norm;
+    r.lr = plan.lr;
+    r.mtp_lambda = model_->options().mtp_lambda;
+    r.bias_gamma = plan.bias_gamma;
+    r.router = router_telemetry(stats, model_->parameters());
+    r.step_seconds = step_seconds;
+    r.tokens_per_s = static_cast<double>(plan.tokens_after - plan.tokens_before) / step_seconds;
+    r.mfu = r.tokens_per_s * flops_per_token_ / peak_flops_;
+    const bool last = plan.step == extent_.steps;
+    if (last || (config_.eval.every > 0 && plan.step % config_.eval.every == 0)) evaluate(r);
+    r.seconds = state_.seconds = seconds_before_ + seconds_since(begin_);
+    FATHOM_RETURN_IF_ERROR(log_->append(to_json(r)));
+    smooth_tokens_per_s_ = smooth_tokens_per_s_ == 0
+                               ? r.tokens_per_s
+                               : 0.9 * smooth_tokens_per_s_ + 0.1 * r.tokens_per_s;
+    observer_.on_step(r, static_cast<double>(extent_.tokens - r.tokens) / smooth_tokens_per_s_);
+    last_record_ = std::move(r);
+    return {};
+  }
+
+  void evaluate(StepRecord& r) {
+    if (validation_->n_predictions() == 0 || validation_->n_bytes() == 0) return;
+    const int64_t micro = config_.train.micro_batch_size;
+    BatchBuffer buffer(micro, config_.data.seq_len, config_.data.document_mask, /*weighted=*/true);
+    const double lambda = std::exchange(model_->options().mtp_lambda, 0.0);
+    double nll = 0;
+    for (int64_t w = 0; w < validation_->n_windows(); w += micro) {
+      observer_.on_validation(w, validation_->n_windows());
+      const int64_t n = std::min(micro, validation_->n_windows() - w);
+      double weight = 0;
+      for (int64_t s = 0; s < n; ++s) {
+        validation_->window(w + s, buffer.tokens_of(s), buffer.ids_of(s), buffer.weights_of(s));
+        for (float x : buffer.weights_of(s)) weight += x;
+      }
+      nll += weight * model_->forward_only(buffer.batch(n)).loss_ce;
+    }
+    model_->options().mtp_lambda = lambda;
+    r.val_loss = nll / static_cast<double>(validation_->n_predictions());
+    r.val_bpb = bits_per_byte(nll, validation_->n_bytes());
+  }
+
+  // ---- Checkpoints and the end ----
+
+  bool checkpoint_due() const {
+    const RunConfig::CheckpointSection& c = config_.checkpoint;
+    return state_.step == extent_.steps || (c.every > 0 && state_.step % c.every == 0) ||
+           (c.minutes > 0 && seconds_since(last_checkpoint_) >= 60 * c.minutes);
+  }
+
+  Status checkpoint() {
+    FATHOM_RETURN_IF_ERROR(log_->sync());
+    SnapshotParts parts;
+    parts.model = model_.get();
+    parts.optimizer = optimizer_.get();
+    parts.state = state_;
+    parts.tokenizer = config_.tokenizer.path;
+    parts.write_weights = call_.hooks.write_weights;
+    FATHOM_ASSIGN_OR_RETURN(
+        newest_, write_snapshot(directory_.checkpoints(), parts, config_.checkpoint.keep));
+    saved_step_ = state_.step;
+    observer_.on_checkpoint(*newest_);
+    last_checkpoint_ = Clock::now();
+    return write_report(directory_);
+  }
+
+  Result<TrainResult> stopped() {
+    if (state_.step > 0 && saved_step_ != state_.step) FATHOM_RETURN_IF_ERROR(checkpoint());
+    return result(RunEnd::kStopped);
+  }
+
+  Result<TrainResult> finished() {
+    FATHOM_RETURN_IF_ERROR(write_report(directory_));
+    return result(RunEnd::kFinished);
+  }
+
+  TrainResult result(RunEnd end) const {
+    TrainResult r;
+    r.end = end;
+    r.step = state_.step;
+    r.steps = extent_.steps;
+    if (newest_) r.checkpoint = *newest_;
+    r.last = last_record_;
+    return r;
+  }
+
+  const TrainCall& call_;
+  const RunConfig& config_;
+  const RunDirectory& directory_;
+  TrainObserver& observer_;
+  std::unique_ptr<RunLock> lock_;
+  std::optional<fs::path> newest_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  ModelConfig model_config_;
+  TokenData data_;
+  std::unique_ptr<TokenStream> stream_;
+  std::unique_ptr<ValidationSet> validation_;
+  std::unique_ptr<TrainerModel> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Schedule> schedule_;
+  std::unique_ptr<RunLog> log_;
+  std::vector<std::string> changes_;
+  RunState state_;  // after the last whole step
+  RunExtent extent_;
+  bool has_mtp_ = false;
+  double flops_per_token_ = 0, peak_flops_ = 0;
+  double seconds_before_ = 0, smooth_tokens_per_s_ = 0;
+  int64_t saved_step_ = -1;
+  Clock::time_point begin_, last_checkpoint_;
+  std::optional<StepRecord> last_record_;
+};
+
+}  // namespace
+
+Result<TrainResult> train(const TrainCall& call) {
+  FATHOM_CHECK(call.observer != nullptr);
+  return Run(call).execute();
+}
+
+}  // namespace fathom
