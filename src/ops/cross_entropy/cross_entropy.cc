@@ -18,10 +18,11 @@ struct RowSums {
   double sum;  // of e^(logit - max)
 };
 
-RowSums row_sums(const float* logits, int64_t vocab) {
+/// The exponentials are kept in e unless it is null.
+RowSums row_sums(float* e, const float* logits, int64_t vocab) {
   const auto& kernels = cross_entropy_kernels();
   const float max = kernels.max(logits, vocab);
-  return {max, kernels.sum_exp(logits, max, vocab)};
+  return {max, kernels.sum_exp(e, logits, max, vocab)};
 }
 
 /// The one place where a log-probability is made.
@@ -30,21 +31,21 @@ float log_probability(float logit, const RowSums& row) {
                             std::log(row.sum));
 }
 
-/// d = scale * (softmax - onehot)
+/// d = scale * (softmax - onehot), from the row's exponentials.
 template <typename D>
-void gradient_row(D* d, const float* logits, int64_t vocab, int32_t target, float logp,
-                  const RowSums& row, double scale) {
-  std::get<ScaledExpRow<D>>(cross_entropy_kernels().scaled_exp)(
-      d, logits, row.max, static_cast<float>(scale / row.sum), vocab);
-  d[target] = from_f32<D>(static_cast<float>(
-      scale * std::expm1(static_cast<double>(logp))));  // p - 1 without cancellation
+void gradient_row(D* d, const float* e, int64_t vocab, int32_t target, float logp, double sum,
+                  double scale) {
+  std::get<ScaleRow<D>>(cross_entropy_kernels().scale)(d, e, static_cast<float>(scale / sum),
+                                                       vocab);
+  // p - 1 without cancellation
+  d[target] = from_f32<D>(static_cast<float>(scale * std::expm1(static_cast<double>(logp))));
 }
 
 }  // namespace
 
 float log_softmax_at(const float* logits, int64_t vocab, int32_t id) {
   FATHOM_CHECK(id >= 0 && id < vocab);
-  return log_probability(logits[id], row_sums(logits, vocab));
+  return log_probability(logits[id], row_sums(nullptr, logits, vocab));
 }
 
 template <typename D>
@@ -57,6 +58,15 @@ double cross_entropy(View<D> dlogits, View<float> losses, View<const float> logi
   FATHOM_CHECK((losses.empty() || losses.size() == n) && (weights.empty() || weights.size() == n));
   std::vector<float> own_losses(losses.empty() ? static_cast<size_t>(n) : 0);
   float* loss = losses.empty() ? own_losses.data() : losses.data();
+  // Exponentials wait for their sum: in dlogits where they fit, else in a row of each thread.
+  constexpr bool kInPlace = std::is_same_v<D, float>;
+  Tensor<float> scratch;
+  if (!kInPlace && !dlogits.empty()) scratch = Tensor<float>({num_threads(), vocab});
+  const auto exponentials = [&](int64_t i) -> float* {
+    if (dlogits.empty()) return nullptr;
+    if constexpr (kInPlace) return dlogits.row(i);
+    return scratch.view().row(thread_idx());
+  };
   parallel_ranges(n, row_grain(4 * vocab), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int32_t target = targets[i];
@@ -66,12 +76,14 @@ double cross_entropy(View<D> dlogits, View<float> losses, View<const float> logi
         if (!dlogits.empty()) std::fill_n(dlogits.row(i), vocab, D(0.0f));
         continue;
       }
-      const RowSums row = row_sums(logits.row(i), vocab);
-      const float logp = log_probability(logits.row(i)[target], row);
+      const float logit = logits.row(i)[target];  // dlogits may be logits
+      float* e = exponentials(i);
+      const RowSums row = row_sums(e, logits.row(i), vocab);
+      const float logp = log_probability(logit, row);
       loss[i] = -logp;
       if (dlogits.empty()) continue;
-      const double row_scale = static_cast<double>(scale) * (weights.empty() ? 1.0 : weights[i]);
-      gradient_row(dlogits.row(i), logits.row(i), vocab, target, logp, row, row_scale);
+      const double weight = weights.empty() ? 1.0 : weights[i];
+      gradient_row(dlogits.row(i), e, vocab, target, logp, row.sum, scale * weight);
     }
   });
   double sum = 0;

@@ -8,14 +8,15 @@
 
 namespace fathom {
 
-/// d[i] = scale * e^(logits[i] - max). d may be logits where D is float.
+/// d[i] = scale * e[i]. d may be e where D is float.
 template <typename D>
-using ScaledExpRow = void (*)(D* d, const float* logits, float max, float scale, int64_t vocab);
+using ScaleRow = void (*)(D* d, const float* e, float scale, int64_t vocab);
 
 struct CrossEntropyKernels {
   float (*max)(const float* logits, int64_t vocab);
-  double (*sum_exp)(const float* logits, float max, int64_t vocab);
-  std::tuple<ScaledExpRow<float>, ScaledExpRow<BF16>> scaled_exp;
+  /// Sum of e^(logit - max); the terms are kept in e (which may be logits) unless it is null.
+  double (*sum_exp)(float* e, const float* logits, float max, int64_t vocab);
+  std::tuple<ScaleRow<float>, ScaleRow<BF16>> scale;
 };
 const CrossEntropyKernels& cross_entropy_kernels();
 

@@ -14,7 +14,7 @@ namespace HWY_NAMESPACE {
 
 const CrossEntropyKernels* cross_entropy_table() {
   static constexpr CrossEntropyKernels table = {
-      row_max, sum_exp, {scaled_exp<float>, scaled_exp<BF16>}};
+      row_max, sum_exp, {scale_row<float>, scale_row<BF16>}};
   return &table;
 }
 

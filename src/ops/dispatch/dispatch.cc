@@ -1,5 +1,4 @@
-// The plan is a counting sort; rows are moved and summed by token, so that every output has one
-// writer.
+// The plan is a counting sort. Every row and every sum has one writer.
 #include "ops/dispatch/dispatch.h"
 
 #include <array>
@@ -107,7 +106,7 @@ void combine_backward(View<T> dys, View<float> dweights, View<const float> dy, V
   FATHOM_CHECK(weights.dim(0) == n && weights.dim(1) == k && dweights.dim(0) == n &&
                dweights.dim(1) == k);
   const auto backward = std::get<CombineBackwardRow<T>>(dispatch_kernels().combine_backward);
-  parallel_ranges(n, row_grain(dim * (2 * k + 1)), [&](int64_t begin, int64_t end) {
+  parallel_ranges(n, row_grain(3 * dim * k), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       for (int64_t j = 0; j < k; ++j) {
         const int64_t slot = plan.slot_of[t * k + j];

@@ -41,12 +41,22 @@ void combine_row(float* y, const T* const* rows, const float* weights, int64_t k
 
 template <typename T>
 float combine_backward_row(T* dys, const float* dy, const T* ys, float weight, int64_t dim) {
-  const float product = dot(dy, ys, dim);
   const Vec32 w = hn::Set(F32(), weight);
+  LaneSum sum;
   int64_t i = 0;
-  for (; i + kLanes <= dim; i += kLanes) store(hn::Mul(w, load(dy + i)), dys + i);
-  if (i < dim) store_tail(hn::Mul(w, load(Tail<float>(dy + i, dim - i).x)), dys + i, dim - i);
-  return product;
+  for (; i + kSumLanes <= dim; i += kSumLanes) {
+    add_products(sum, dy + i, ys + i);
+#pragma GCC unroll 16
+    for (int64_t j = i; j < i + kSumLanes; j += kLanes) store(hn::Mul(w, load(dy + j)), dys + j);
+  }
+  if (i < dim) {
+    const Tail<float, kSumLanes> d(dy + i, dim - i);
+    add_products(sum, d.x, Tail<T, kSumLanes>(ys + i, dim - i).x);
+    alignas(64) T scaled[kSumLanes];
+    for (int64_t j = 0; j < kSumLanes; j += kLanes) store(hn::Mul(w, load(d.x + j)), scaled + j);
+    std::memcpy(dys + i, scaled, static_cast<size_t>(dim - i) * sizeof(T));
+  }
+  return sum.total();
 }
 
 }  // namespace

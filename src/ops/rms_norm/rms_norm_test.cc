@@ -32,6 +32,7 @@ void check_forward(int64_t n, int64_t dim) {
 TEST(RmsNorm, ForwardAgreesWithReference) {
   for (int64_t dim : {1, 24, 64, 160, 512, 7168}) {
     for (int64_t n : {1, 2, 17, 300}) {
+      if (n * dim > 200000) continue;  // the two large ones together cost time and tell nothing new
       check_forward<float, float>(n, dim);
       check_forward<float, BF16>(n, dim);
       check_forward<BF16, float>(n, dim);
@@ -135,6 +136,7 @@ void check_backward(int64_t n, int64_t dim, bool accumulate) {
 TEST(RmsNorm, BackwardAgreesWithReference) {
   for (int64_t dim : {24, 160, 512, 7168}) {
     for (int64_t n : {1, 2, 17, 300}) {
+      if (n * dim > 200000) continue;  // the two large ones together cost time and tell nothing new
       check_backward<float>(n, dim, false);
       check_backward<BF16>(n, dim, true);
     }

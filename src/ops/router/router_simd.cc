@@ -24,8 +24,8 @@ void sigmoid_row(float* affinity, const float* logits, int64_t n) {
 
 void softmax_row(float* affinity, const float* logits, int64_t n) {
   const float max = row_max(logits, n);
-  const double sum = sum_exp(logits, max, n);
-  scaled_exp(affinity, logits, max, static_cast<float>(1.0 / sum), n);
+  const double sum = sum_exp(affinity, logits, max, n);
+  scale_row(affinity, affinity, static_cast<float>(1.0 / sum), n);
 }
 
 HWY_INLINE Vec32 finite_order(Vec32 v) {

@@ -36,15 +36,19 @@ HWY_INLINE float row_max(const float* x, int64_t n) {
   return *std::max_element(lane, lane + kLanes);
 }
 
-HWY_INLINE void add_exp(LaneSum& sum, const float* x, Vec32 max) {
+/// Adds 64 exponentials to the sum, and stores them where kStore.
+template <bool kStore>
+HWY_INLINE void add_exp(LaneSum& sum, float* e, const float* x, Vec32 max) {
 #pragma GCC unroll 16
   for (int64_t j = 0; j < kSums; ++j) {
-    sum.lane[j] = hn::Add(sum.lane[j], exp(hn::Sub(load(x + j * kLanes), max)));
+    const Vec32 v = exp(hn::Sub(load(x + j * kLanes), max));
+    if constexpr (kStore) store(v, e + j * kLanes);
+    sum.lane[j] = hn::Add(sum.lane[j], v);
   }
 }
 
-/// sum e^(x[i] - max). NaN where any x is NaN, or where max is infinite.
-HWY_INLINE double sum_exp(const float* x, float max, int64_t n) {
+template <bool kStore>
+HWY_INLINE double sum_exp_pass(float* e, const float* x, float max, int64_t n) {
   constexpr int64_t kPiece = 4096;
   const Vec32 vmax = hn::Set(F32(), max);
   double total = 0;
@@ -52,24 +56,30 @@ HWY_INLINE double sum_exp(const float* x, float max, int64_t n) {
     const int64_t end = std::min(n, begin + kPiece);
     LaneSum sum;
     int64_t i = begin;
-    for (; i + kSumLanes <= end; i += kSumLanes) add_exp(sum, x + i, vmax);
-    if (i < end) add_exp(sum, Tail<float, kSumLanes>(x + i, end - i, kMinusInfinity).x, vmax);
+    for (; i + kSumLanes <= end; i += kSumLanes) add_exp<kStore>(sum, e + i, x + i, vmax);
+    if (i < end) {
+      alignas(64) float last[kSumLanes];
+      add_exp<true>(sum, last, Tail<float, kSumLanes>(x + i, end - i, kMinusInfinity).x, vmax);
+      if (kStore) std::memcpy(e + i, last, static_cast<size_t>(end - i) * sizeof(float));
+    }
     total += sum.total();
   }
   return total;
 }
 
-/// y[i] = scale * e^(x[i] - max). y may be x where Y is float.
+/// sum e^(x[i] - max), whose terms are kept in e unless it is null; e may be x. NaN where any x is
+/// NaN, or where max is infinite. The sum has the same bits either way.
+HWY_INLINE double sum_exp(float* e, const float* x, float max, int64_t n) {
+  return e == nullptr ? sum_exp_pass<false>(e, x, max, n) : sum_exp_pass<true>(e, x, max, n);
+}
+
+/// y[i] = scale * e[i]. y may be e where Y is float.
 template <typename Y>
-HWY_INLINE void scaled_exp(Y* y, const float* x, float max, float scale, int64_t n) {
-  const Vec32 vmax = hn::Set(F32(), max), vscale = hn::Set(F32(), scale);
+HWY_INLINE void scale_row(Y* y, const float* e, float scale, int64_t n) {
+  const Vec32 vscale = hn::Set(F32(), scale);
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    store(hn::Mul(exp(hn::Sub(load(x + i), vmax)), vscale), y + i);
-  if (i < n) {
-    const Tail<float> xs(x + i, n - i);
-    store_tail(hn::Mul(exp(hn::Sub(load(xs.x), vmax)), vscale), y + i, n - i);
-  }
+  for (; i + kLanes <= n; i += kLanes) store(hn::Mul(load(e + i), vscale), y + i);
+  if (i < n) store_tail(hn::Mul(load(Tail<float>(e + i, n - i).x), vscale), y + i, n - i);
 }
 
 }  // namespace HWY_NAMESPACE

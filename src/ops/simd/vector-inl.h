@@ -159,31 +159,42 @@ HWY_INLINE float row_sum(const float* x, int64_t n) {
 
 // ---- exp ----
 
+/// x * 2^n, rounded once. n is a whole number in [-152, 129].
+HWY_INLINE Vec32 scale_by_power(Vec32 x, Vec32 n) {
+#if HWY_TARGET == HWY_AVX3
+  return Vec32{_mm512_scalef_ps(x.raw, n.raw)};
+#else
+  // In two steps, the first of them exact: 2^n itself may leave the range of f32.
+  const hn::RebindToSigned<F32> di;
+  const auto whole = hn::ConvertTo(di, n);
+  const auto half = hn::ShiftRight<1>(whole);
+  const auto bias = hn::Set(di, 127);
+  const Vec32 a = hn::BitCast(F32(), hn::ShiftLeft<23>(hn::Add(half, bias)));
+  const Vec32 b = hn::BitCast(F32(), hn::ShiftLeft<23>(hn::Add(hn::Sub(whole, half), bias)));
+  return hn::Mul(hn::Mul(x, a), b);
+#endif
+}
+
 /// e^x within 1.5 ulp over all of f32, subnormal results included; 0 below, inf above; NaN stays
 /// NaN. x = n ln 2 + r, |r| <= ln 2 / 2; e^r = 1 + r + r² q(r), q the minimax polynomial of degree
-/// 4 (relative error 3e-9); scaled by 2^n in two steps, since n reaches from -150 to 128.
+/// 4 (relative error 3e-9).
 HWY_INLINE Vec32 exp(Vec32 x) {
   const F32 d;
-  const hn::RebindToSigned<F32> di;
   // Bounds first in Max and last in Min: x86's max(a, b) is b where either is NaN, and NaN must
   // come through.
   x = hn::Max(hn::Set(d, -105.0f), x);
   x = hn::Min(hn::Set(d, 89.0f), x);
-  const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 0x1.715476p+0f)));
-  const Vec32 nf = hn::ConvertTo(d, n);
-  Vec32 r = hn::NegMulAdd(nf, hn::Set(d, 0x1.62e4p-1f),
-                          x);  // ln 2 in two parts: the first has 15 bits, so nf * it is exact
-  r = hn::NegMulAdd(nf, hn::Set(d, 0x1.7f7d1cp-20f), r);
+  const Vec32 magic = hn::Set(d, 0x1.8p+23f);  // adding it rounds to a whole number
+  const Vec32 n = hn::Sub(hn::MulAdd(x, hn::Set(d, 0x1.715476p+0f), magic), magic);
+  // ln 2 in two parts: the first has 15 bits, so n times it is exact.
+  Vec32 r = hn::NegMulAdd(n, hn::Set(d, 0x1.62e4p-1f), x);
+  r = hn::NegMulAdd(n, hn::Set(d, 0x1.7f7d1cp-20f), r);
   Vec32 q = hn::MulAdd(hn::Set(d, 0x1.6a23ccp-10f), r, hn::Set(d, 0x1.123a2p-7f));
   q = hn::MulAdd(q, r, hn::Set(d, 0x1.5558f2p-5f));
   q = hn::MulAdd(q, r, hn::Set(d, 0x1.555492p-3f));
   q = hn::MulAdd(q, r, hn::Set(d, 0x1.fffffcp-2f));
   const Vec32 e = hn::Add(hn::MulAdd(q, hn::Mul(r, r), r), hn::Set(d, 1.0f));
-  const auto half = hn::ShiftRight<1>(n);
-  const auto bias = hn::Set(di, 127);
-  const Vec32 scale_a = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(half, bias)));
-  const Vec32 scale_b = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(hn::Sub(n, half), bias)));
-  return hn::Mul(hn::Mul(e, scale_a), scale_b);
+  return scale_by_power(e, n);
 }
 
 /// 1 / (1 + e^-x)

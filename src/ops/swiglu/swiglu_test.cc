@@ -38,6 +38,8 @@ void check_backward(int64_t n, int64_t width) {
 TEST(Swiglu, ForwardAndBackwardAgreeWithReference) {
   for (int64_t width : {1, 24, 64, 160, 512, 2048}) {
     for (int64_t n : {1, 2, 17, 300}) {
+      if (n * width > 200000)
+        continue;  // the two large ones together cost time and tell nothing new
       check_forward<float>(n, width);
       check_forward<BF16>(n, width);
       check_backward<float, float>(n, width);
