@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,11 +43,13 @@ Status check_finite(const CheckpointReader& checkpoint);
 Result<std::shared_ptr<CheckpointReader>> open_checkpoint(const std::filesystem::path& path);
 
 /// A tensor to be written: `data` is row-major, of `dtype`. FP8 scales are tensors of their own here ("….weight_scale_inv").
+/// Where `data` is null, `make` fills a buffer of n_bytes() when the tensor's turn comes, so that a checkpoint may be larger than memory.
 struct TensorToWrite {
   std::string name;
   DType dtype = DType::kBF16;
   std::vector<int64_t> shape;
   const void* data = nullptr;
+  std::function<void(void* buffer)> make = {};
   int64_t n_bytes() const;
 };
 

@@ -172,6 +172,18 @@ Result<std::string_view> header_text(std::span<const uint8_t> bytes, const std::
   return std::string_view(reinterpret_cast<const char*>(bytes.data()) + 8, n);
 }
 
+Status write_tensor(AtomicFile& file, const TensorToWrite& t) {
+  const void* data = t.data;
+  std::vector<uint8_t> buffer;
+  if (data == nullptr && t.n_bytes() > 0) {
+    FATHOM_CHECK(t.make != nullptr);
+    buffer.resize(static_cast<size_t>(t.n_bytes()));
+    t.make(buffer.data());
+    data = buffer.data();
+  }
+  return file.write(data, static_cast<size_t>(t.n_bytes()));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<SafetensorsFile>> SafetensorsFile::open(const std::filesystem::path& path) {
@@ -225,8 +237,7 @@ Status write_safetensors(const std::filesystem::path& path,
   FATHOM_RETURN_IF_ERROR(file->write(&n, 8));
   FATHOM_RETURN_IF_ERROR(file->write(text.data(), text.size()));
   for (const TensorToWrite& t : tensors) {
-    FATHOM_CHECK(t.data != nullptr || t.n_bytes() == 0);
-    FATHOM_RETURN_IF_ERROR(file->write(t.data, static_cast<size_t>(t.n_bytes())));
+    FATHOM_RETURN_IF_ERROR(write_tensor(*file, t));
   }
   return file->commit();
 }
