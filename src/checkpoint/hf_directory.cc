@@ -83,35 +83,9 @@ Status HfDirectory::open_file(const std::string& name) {
   return {};
 }
 
-/// weight_map of the index: tensor name to file name. Every file must be there and hold what the
-/// index says.
-Result<std::map<std::string, std::string>> read_weight_map(const fs::path& path) {
-  FATHOM_ASSIGN_OR_RETURN(const std::string text, read_file(path));
-  const std::string where = path.filename().string();
-  std::map<std::string, std::string> map;
-  try {
-    const json index = json::parse(text);
-    if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-      return Status::error(fmt::format("{}: weight_map: an object wanted", where));
-    }
-    for (const auto& [name, file] : index["weight_map"].items()) {
-      const std::string file_name = file.is_string() ? file.get<std::string>() : "";
-      // A file of this directory and of no other.
-      if (file_name.empty() || file_name == ".." || fs::path(file_name).filename() != file_name) {
-        return Status::error(fmt::format("{}: weight_map: {}: a file name wanted, {} found", where,
-                                         name,
-                                         file.dump(-1, ' ', true, json::error_handler_t::replace)));
-      }
-      map.emplace(name, file_name);
-    }
-  } catch (const json::exception& e) {
-    return Status::error(fmt::format("{}: JSON wanted, {}", where, e.what()));
-  }
-  return map;
-}
-
 Status HfDirectory::open_indexed() {
-  FATHOM_ASSIGN_OR_RETURN(const auto map, read_weight_map(path_ / kIndex));
+  FATHOM_ASSIGN_OR_RETURN(const std::string text, read_file(path_ / kIndex));
+  FATHOM_ASSIGN_OR_RETURN(const auto map, parse_weight_map(text, kIndex));
   for (const auto& [name, file] : map) {
     if (files_.count(file)) continue;
     if (!fs::exists(path_ / file)) {
@@ -290,6 +264,32 @@ int64_t HfDirectory::bytes_on_disk() const {
 }
 
 }  // namespace
+
+/// weight_map of the index: tensor name to file name. Every file must be there and hold what the
+/// index says.
+Result<std::map<std::string, std::string>> parse_weight_map(std::string_view text,
+                                                            const std::string& where) {
+  std::map<std::string, std::string> map;
+  try {
+    const json index = json::parse(text);
+    if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+      return Status::error(fmt::format("{}: weight_map: an object wanted", where));
+    }
+    for (const auto& [name, file] : index["weight_map"].items()) {
+      const std::string file_name = file.is_string() ? file.get<std::string>() : "";
+      // A file of this directory and of no other.
+      if (file_name.empty() || file_name == ".." || fs::path(file_name).filename() != file_name) {
+        return Status::error(fmt::format("{}: weight_map: {}: a file name wanted, {} found", where,
+                                         name,
+                                         file.dump(-1, ' ', true, json::error_handler_t::replace)));
+      }
+      map.emplace(name, file_name);
+    }
+  } catch (const json::exception& e) {
+    return Status::error(fmt::format("{}: JSON wanted, {}", where, e.what()));
+  }
+  return map;
+}
 
 std::string scale_name(std::string_view weight_name) {
   return std::string(weight_name) + std::string(kScaleSuffix);

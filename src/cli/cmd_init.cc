@@ -44,8 +44,8 @@ int run_init(const InitFlags& flags) {
                                            {"bytes", n_bytes}};
     fmt::print("{}\n", report.dump());
   } else {
-    fmt::print("{}: {} tensors, {} bytes, {}, seed {}\n", flags.directory, n_tensors, n_bytes,
-               dtype_name(options.dtype), flags.seed);
+    fmt::print("{}: {} tensors, {} bytes, matrices {}, seed {}\n", flags.directory, n_tensors,
+               n_bytes, dtype_name(options.dtype), flags.seed);
   }
   return 0;
 }
@@ -55,11 +55,13 @@ int run_init(const InitFlags& flags) {
 std::function<int()> add_init(CLI::App& sub) {
   auto flags = std::make_shared<InitFlags>();
   sub.add_option("config", flags->config, "The config.json of the model")->required();
-  sub.add_option("-o,--output", flags->directory, "Directory to write; must be empty or absent")->required();
+  sub.add_option("-o,--output", flags->directory, "Directory to write; must be empty or absent")
+      ->required();
   sub.add_option("--seed", flags->seed, "Seed of the random weights")->capture_default_str();
   sub.add_option("--dtype", flags->dtype, "How matrices are stored; by default as the config says")
       ->check(CLI::IsMember({"bf16", "f32", "fp8"}));
-  sub.add_option("--max-shard-bytes", flags->max_shard_bytes, "Size of one safetensors file at most")
+  sub.add_option("--max-shard-bytes", flags->max_shard_bytes,
+                 "Size of one safetensors file at most")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   sub.add_flag("--json", flags->json, "One JSON object instead of text");

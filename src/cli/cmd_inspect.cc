@@ -1,4 +1,5 @@
-// fathom inspect: what a checkpoint or a bare config.json is, before anything runs: its layers, its numbers, its bytes.
+// fathom inspect: what a checkpoint or a bare config.json is, before anything runs: its layers, its
+// numbers, its bytes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ using Json = nlohmann::ordered_json;
 
 struct InspectFlags {
   std::string model;
-  int64_t context = 4096;
+  int64_t context = 0;  // 0: 4096, or what the model takes if less
   bool json = false, check = false;
 };
 
@@ -49,6 +50,7 @@ struct Facts {
   bool bare = false;  // a config without files: bytes are those that its checkpoint would have
   std::vector<LayerRun> runs;
   ParameterCount parameters;
+  int64_t context = 0;  // of flops
   FlopsPerToken flops;
   int64_t bytes_on_disk = 0, bytes_in_memory = 0;
   std::map<std::string, TensorBytes> dtypes;
@@ -67,7 +69,8 @@ std::vector<LayerRun> layer_runs(const ModelConfig& c) {
     if (p.layer < 0 || p.mtp_copy) continue;
     LayerRun& layer = single[p.layer];
     layer.parameters += p.size();
-    // One expert stands for num_experts_per_tok of n_routed_experts; whole tensors, so sums of the chosen ones are exact.
+    // One expert stands for num_experts_per_tok of n_routed_experts; whole tensors, so sums of the
+    // chosen ones are exact.
     if (!p.routed_expert) layer.active += p.size();
   }
   for (LayerRun& layer : single) {
@@ -161,14 +164,16 @@ Result<Facts> gather(const InspectFlags& flags) {
   FATHOM_RETURN_IF_ERROR(bare ? read_bare_config(f, path) : read_files(f, path, flags.check));
   f.runs = layer_runs(f.config);
   f.parameters = count_parameters(f.config);
-  f.flops = forward_flops(f.config, flags.context);
+  f.context =
+      flags.context > 0 ? flags.context : std::min<int64_t>(4096, f.config.max_position_embeddings);
+  f.flops = forward_flops(f.config, f.context);
   return f;
 }
 
 std::string attention_text(const ModelConfig& c, const LayerSpec& spec) {
   if (spec.attention == AttentionKind::kGqa) {
-    return fmt::format("GQA {} heads on {}, {} wide{}", c.num_attention_heads, c.num_key_value_heads,
-                       c.head_dim, c.qk_norm ? ", normed" : "");
+    return fmt::format("GQA {} heads on {}, {} wide{}", c.num_attention_heads,
+                       c.num_key_value_heads, c.head_dim, c.qk_norm ? ", normed" : "");
   }
   const std::string q = c.q_lora_rank > 0 ? fmt::format("q {}, ", c.q_lora_rank) : "";
   return fmt::format("MLA {} heads, {}kv {} + {}", c.num_attention_heads, q, c.kv_lora_rank,
@@ -177,16 +182,18 @@ std::string attention_text(const ModelConfig& c, const LayerSpec& spec) {
 
 std::string ffn_text(const ModelConfig& c, const LayerSpec& spec) {
   if (spec.ffn == FfnKind::kDense) return fmt::format("dense {}", c.intermediate_size);
-  const std::string shared = c.n_shared_experts > 0 ? fmt::format(" + {} shared", c.n_shared_experts) : "";
+  const std::string shared =
+      c.n_shared_experts > 0 ? fmt::format(" + {} shared", c.n_shared_experts) : "";
   return fmt::format("MoE {} of {}{}, {} wide", c.num_experts_per_tok, c.n_routed_experts, shared,
                      c.moe_intermediate_size);
 }
 
 std::string router_text(const ModelConfig& c) {
-  const char* method = c.topk_method == TopkMethod::kNoauxTc ? "noaux_tc"
+  const char* method = c.topk_method == TopkMethod::kNoauxTc  ? "noaux_tc"
                        : c.topk_method == TopkMethod::kGreedy ? "greedy"
                                                               : "group_limited_greedy";
-  std::string text = fmt::format("{}, {}", c.scoring_func == ScoringFunc::kSigmoid ? "sigmoid" : "softmax", method);
+  std::string text = fmt::format(
+      "{}, {}", c.scoring_func == ScoringFunc::kSigmoid ? "sigmoid" : "softmax", method);
   if (c.n_group > 1) text += fmt::format(", {} of {} groups", c.topk_group, c.n_group);
   if (c.norm_topk_prob) text += ", weights normalised";
   return text + fmt::format(", scaled by {}", c.routed_scaling_factor);
@@ -196,9 +203,12 @@ std::string rope_text(const ModelConfig& c) {
   const RopeConfig& r = c.rope;
   std::string text = fmt::format("theta {}", r.rope_theta);
   if (r.scaling == RopeScaling::kNone) return text;
-  const char* kind = r.scaling == RopeScaling::kYarn ? "YaRN" : r.scaling == RopeScaling::kLlama3 ? "llama3" : "linear";
+  const char* kind = r.scaling == RopeScaling::kYarn     ? "YaRN"
+                     : r.scaling == RopeScaling::kLlama3 ? "llama3"
+                                                         : "linear";
   text += fmt::format(", {} x{}", kind, r.factor);
-  if (r.original_max_position_embeddings > 0) text += fmt::format(" beyond {}", r.original_max_position_embeddings);
+  if (r.original_max_position_embeddings > 0)
+    text += fmt::format(" beyond {}", r.original_max_position_embeddings);
   return text;
 }
 
@@ -232,11 +242,13 @@ std::string grouped(int64_t n) {
 }
 
 std::string range_text(const LayerRun& r) {
-  return r.count == 1 ? std::to_string(r.first) : fmt::format("{}-{}", r.first, r.first + r.count - 1);
+  return r.count == 1 ? std::to_string(r.first)
+                      : fmt::format("{}-{}", r.first, r.first + r.count - 1);
 }
 
 void print_schedule(const Facts& f) {
-  std::vector<std::array<std::string, 5>> rows = {{"layers", "attention", "feed-forward", "parameters", "active"}};
+  std::vector<std::array<std::string, 5>> rows = {
+      {"layers", "attention", "feed-forward", "parameters", "active"}};
   for (const LayerRun& r : f.runs) {
     rows.push_back({range_text(r) + (r.spec.mtp ? " mtp" : ""), attention_text(f.config, r.spec),
                     ffn_text(f.config, r.spec), count_text(r.parameters), count_text(r.active)});
@@ -246,8 +258,8 @@ void print_schedule(const Facts& f) {
     for (size_t i = 0; i < 5; ++i) width[i] = std::max(width[i], row[i].size());
   }
   for (const auto& row : rows) {
-    fmt::print("  {:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}\n", row[0], width[0], row[1], width[1], row[2],
-               width[2], row[3], width[3], row[4], width[4]);
+    fmt::print("  {:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}\n", row[0], width[0], row[1], width[1],
+               row[2], width[2], row[3], width[3], row[4], width[4]);
   }
 }
 
@@ -256,11 +268,13 @@ void line(const char* name, const std::string& text) { fmt::print("{:<14}{}\n", 
 void print_bytes(const Facts& f) {
   std::string text;
   for (const auto& [dtype, t] : f.dtypes) {
-    text += fmt::format("{}{} {} in {} tensors", text.empty() ? "" : " · ", dtype, bytes_text(t.bytes), t.tensors);
+    text += fmt::format("{}{} {} in {} tensors", text.empty() ? "" : " · ", dtype,
+                        bytes_text(t.bytes), t.tensors);
   }
   line("weights", text);
-  line("bytes", fmt::format("{} on disk{}, {} in memory", bytes_text(f.bytes_on_disk),
-                            f.bare ? " (as its checkpoint would be)" : "", bytes_text(f.bytes_in_memory)));
+  line("bytes",
+       fmt::format("{} on disk{}, {} in memory", bytes_text(f.bytes_on_disk),
+                   f.bare ? " (as its checkpoint would be)" : "", bytes_text(f.bytes_in_memory)));
 }
 
 void print_tokenizer(const Facts& f) {
@@ -269,10 +283,12 @@ void print_tokenizer(const Facts& f) {
   if (!f.tokenizer->error.empty()) return line("tokenizer", f.tokenizer->error);
   line("tokenizer", fmt::format("{} tokens", grouped(f.tokenizer->vocab_size)));
   const std::string& name = f.tokenizer->chat_template;
-  line("chat template", name.empty() ? "none" : name == "unknown" ? "none that fathom knows" : name);
+  line("chat template", name.empty()        ? "none"
+                        : name == "unknown" ? "none that fathom knows"
+                                            : name);
 }
 
-void print_text(const Facts& f, int64_t context) {
+void print_text(const Facts& f) {
   const ModelConfig& c = f.config;
   line("model", fmt::format("{} · {} layers · hidden {} · vocabulary {} · context {}", c.model_type,
                             c.num_hidden_layers, c.hidden_size, grouped(c.vocab_size),
@@ -280,15 +296,18 @@ void print_text(const Facts& f, int64_t context) {
   print_schedule(f);
   if (c.n_routed_experts > 0) line("router", router_text(c));
   line("rope", rope_text(c));
-  const std::string mtp = f.parameters.mtp > 0 ? fmt::format(", {} more in MTP", count_text(f.parameters.mtp)) : "";
+  const std::string mtp =
+      f.parameters.mtp > 0 ? fmt::format(", {} more in MTP", count_text(f.parameters.mtp)) : "";
   line("parameters", fmt::format("{} total, {} active{}", count_text(f.parameters.total),
                                  count_text(f.parameters.active), mtp));
   print_bytes(f);
-  line("cache", fmt::format("{} bytes a token ({} numbers x {} layers, bf16)",
-                            grouped(cache_bytes_per_token(c)), c.cache_entry_dim(), c.num_hidden_layers));
+  line("cache",
+       fmt::format("{} bytes a token ({} numbers x {} layers, bf16)",
+                   grouped(cache_bytes_per_token(c)), c.cache_entry_dim(), c.num_hidden_layers));
   line("forward", fmt::format("{} a token over {} tokens ({:.0f}% attention core, {:.0f}% head)",
-                              flop_text(f.flops.total), grouped(context),
-                              100 * f.flops.attention_core / f.flops.total, 100 * f.flops.head / f.flops.total));
+                              flop_text(f.flops.total), grouped(f.context),
+                              100 * f.flops.attention_core / f.flops.total,
+                              100 * f.flops.head / f.flops.total));
   print_tokenizer(f);
   if (f.checked) line("check", "every value is finite");
   for (const std::string& note : f.notes) line("note", note);
@@ -313,7 +332,7 @@ Json tokenizer_json(const TokenizerFacts& t) {
           {"chat_template", t.chat_template.empty() ? Json(nullptr) : Json(t.chat_template)}};
 }
 
-void print_json(const Facts& f, int64_t context) {
+void print_json(const Facts& f) {
   Json j = {{"path", f.path}, {"model_type", f.config.model_type}};
   for (const LayerRun& r : f.runs) {
     j["layers"].push_back({{"first", r.first},
@@ -324,12 +343,14 @@ void print_json(const Facts& f, int64_t context) {
                            {"parameters", r.parameters},
                            {"active_parameters", r.active}});
   }
-  j["parameters"] = {{"total", f.parameters.total}, {"active", f.parameters.active}, {"mtp", f.parameters.mtp}};
+  j["parameters"] = {
+      {"total", f.parameters.total}, {"active", f.parameters.active}, {"mtp", f.parameters.mtp}};
   j["bytes_on_disk"] = f.bytes_on_disk;
   j["bytes_in_memory"] = f.bytes_in_memory;
-  for (const auto& [dtype, t] : f.dtypes) j["dtypes"][dtype] = {{"tensors", t.tensors}, {"bytes", t.bytes}};
+  for (const auto& [dtype, t] : f.dtypes)
+    j["dtypes"][dtype] = {{"tensors", t.tensors}, {"bytes", t.bytes}};
   j["cache_bytes_per_token"] = cache_bytes_per_token(f.config);
-  j["flops_per_token"] = flops_json(f.flops, context);
+  j["flops_per_token"] = flops_json(f.flops, f.context);
   j["tokenizer"] = f.tokenizer ? tokenizer_json(*f.tokenizer) : Json(nullptr);
   j["checked"] = f.checked;
   j["notes"] = f.notes;
@@ -342,15 +363,16 @@ void print_json(const Facts& f, int64_t context) {
 std::function<int()> add_inspect(CLI::App& sub) {
   auto flags = std::make_shared<InspectFlags>();
   sub.add_option("model", flags->model, "A model's directory, or a bare config.json")->required();
-  sub.add_option("-c,--context", flags->context, "Sequence length of the FLOPs")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-      ->capture_default_str();
+  sub.add_option(
+         "-c,--context", flags->context,
+         "Sequence length of the FLOPs; by default 4096, or what the model takes if that is less")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   sub.add_flag("--check", flags->check, "Read every weight and look for NaN and infinity");
   sub.add_flag("--json", flags->json, "One JSON object instead of text");
   return [flags] {
     const auto facts = gather(*flags);
     if (!facts.ok()) return fail(facts.status());
-    flags->json ? print_json(facts.value(), flags->context) : print_text(facts.value(), flags->context);
+    flags->json ? print_json(facts.value()) : print_text(facts.value());
     return 0;
   };
 }

@@ -13,6 +13,8 @@ namespace {
 const Command kCommands[] = {
     // One row a subcommand, in the order of the help.
     {"tokenize", "Text to tokens and back; train a tokenizer", add_tokenize},
+    {"inspect", "What a checkpoint or a config is: layers, parameters, bytes, FLOPs", add_inspect},
+    {"init", "A checkpoint of any config with seeded random weights", add_init},
     {nullptr, nullptr, nullptr},
 };
 
