@@ -6,6 +6,7 @@
 
 #include "checkpoint/synthetic.h"
 #include "cli/command.h"
+#include "cli/progress.h"
 
 namespace fathom {
 namespace {
@@ -30,7 +31,10 @@ int run_init(const InitFlags& flags) {
   SyntheticOptions options{.seed = flags.seed,
                            .dtype = dtype_of_flag(flags, config.value()),
                            .max_shard_bytes = flags.max_shard_bytes};
+  Progress progress("writing", "MB", 1e6);
+  options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   const Status written = write_synthetic_checkpoint(flags.directory, config.value(), options);
+  progress.finish();
   if (!written.ok()) return fail(written);
   const auto checkpoint = open_checkpoint(flags.directory);
   if (!checkpoint.ok()) return fail(checkpoint.status());
