@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "base/threads.h"
+#include "ops/adamw/adamw.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/dispatch/dispatch.h"
 #include "ops/embedding/embedding.h"
@@ -155,6 +156,19 @@ void moe(int64_t n, int64_t dim, const RouterSpec& spec) {
   });
 }
 
+void optimizer(int64_t n) {
+  auto p = random<float>({n}, 1), g = random<float>({n}, 2), m = random<float>({n}, 3);
+  Tensor<float> v({n}, true);
+  auto mb = random<BF16>({n}, 4);
+  Tensor<BF16> vb({n}, true);
+  const AdamWStep step{.lr = 1e-4, .weight_decay = 0.1, .step = 100};
+  report("adamw f32", 1, n, 28.0 * static_cast<double>(n),
+         [&] { adamw_step<float>(p.view(), m.view(), v.view(), {}, g.view(), step); });
+  report("adamw bf16 moments", 1, n, 20.0 * static_cast<double>(n),
+         [&] { adamw_step<BF16>(p.view(), mb.view(), vb.view(), {}, g.view(), step); });
+  report("sum_of_squares", 1, n, 4.0 * static_cast<double>(n), [&] { sum_of_squares(g.view()); });
+}
+
 void loss(int64_t n, int64_t vocab) {
   auto logits = random<float>({n, vocab}, 1), dlogits = random<float>({n, vocab}, 2);
   auto dbf16 = random<BF16>({n, vocab}, 3);
@@ -183,6 +197,7 @@ int main(int argc, char** argv) {
               {.n_routed_experts = 256, .num_experts_per_tok = 8, .n_group = 8, .topk_group = 4});
   fathom::moe(1, 2048,
               {.n_routed_experts = 256, .num_experts_per_tok = 8, .n_group = 8, .topk_group = 4});
+  fathom::optimizer(int64_t{1} << 24);
   fathom::loss(512, 8192);
   fathom::loss(16, 129280);
 }
