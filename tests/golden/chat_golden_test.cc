@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "tests/golden/golden.h"
 #include "tokenizer/chat_template.h"
+#include "tokenizer/tokenizer.h"
 
 namespace fathom {
 namespace {
@@ -104,6 +105,44 @@ TEST(ChatGolden, NoControlTokenOfASegmentComesFromTheConversation) {
       EXPECT_EQ(tokens(test_case), tokens(tame)) << folder << ": " << test_case["name"];
     }
   }
+}
+
+std::vector<int32_t> encode(const Tokenizer& tokenizer, std::span<const ChatSegment> segments) {
+  std::vector<int32_t> ids;
+  for (const ChatSegment& segment : segments) {
+    const auto piece =
+        tokenizer.encode(segment.text, {.parse_added_tokens = segment.parse_added_tokens});
+    ids.insert(ids.end(), piece.begin(), piece.end());
+  }
+  return ids;
+}
+
+TEST(ChatGolden, SegmentsHaveTheTokensOfTheWholeTextWhereNobodyForges) {
+  int64_t n_texts = 0;
+  for (const fs::path& at : find_golden_with({"tokenizer.json"})) {
+    const auto tokenizer = Tokenizer::open(at);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.message();
+    for (const fs::path& folder : template_folders()) {
+      const Json about = read_json(folder / "template.json");
+      const auto chat = ChatTemplate::for_sha256(about["template_sha256"].get<std::string>());
+      ASSERT_TRUE(chat.ok()) << chat.message();
+      const std::string bos =
+          get_or_null(about, "special_tokens").value("bos_token", std::string("<|im_end|>"));
+      if (tokenizer.value()->token_id(bos) < 0) continue;  // another family's tokenizer
+      for (const Json& c : read_json(folder / "cases.json")) {
+        if (c["messages"].dump().find('<') != std::string::npos) continue;
+        const auto segments =
+            chat.value().segments(c["messages"], get_or_null(c, "tools"), options_of(about, c));
+        if (!segments.ok()) continue;
+        std::string whole;
+        for (const ChatSegment& segment : segments.value()) whole += segment.text;
+        EXPECT_EQ(encode(*tokenizer.value(), segments.value()), tokenizer.value()->encode(whole))
+            << at << ", " << folder << ": " << c["name"];
+        ++n_texts;
+      }
+    }
+  }
+  std::printf("%lld texts encoded\n", static_cast<long long>(n_texts));
 }
 
 }  // namespace
