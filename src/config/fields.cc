@@ -124,7 +124,8 @@ void Fields::refuse(const char* key, const std::string& wanted, const std::strin
 }
 
 void Fields::refuse(const char* key, const std::string& wanted) {
-  refuse(key, wanted, shown(at(key)));
+  const auto it = object_.find(key);
+  refuse(key, wanted, it == object_.end() ? "nothing" : shown(*it));
 }
 
 }  // namespace fathom

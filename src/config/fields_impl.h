@@ -44,7 +44,7 @@ class Fields {
 
   /// Records `prefix key: wanted wanted, found found`, if nothing was recorded before.
   void refuse(const char* key, const std::string& wanted, const std::string& found);
-  /// The same with the value found under the key.
+  /// The same with the value found under the key, or nothing.
   void refuse(const char* key, const std::string& wanted);
   void adopt(const Fields& inner) {
     if (status_.ok()) status_ = inner.status_;

@@ -312,6 +312,22 @@ TEST(ModelConfig, WhatChangesTheMathematicsIsRefusedByName) {
   for (const auto& c : cases) EXPECT_EQ(error_after(c.fixture, c.pointer, c.value), c.sentence);
 }
 
+TEST(ModelConfig, ADefaultThatContradictsAnotherKeyIsRefused) {
+  // Found by fuzzing: the message asked for the value of a key that is not there.
+  json j = fixture_json("llama-3.1-8b");
+  j["rope_scaling"].erase("high_freq_factor");
+  EXPECT_EQ(error_of(j),
+            "config.json: rope_scaling.high_freq_factor: a number from 1e-06 to 1000000 wanted, "
+            "nothing found");
+  j = fixture_json("deepseek-v3");
+  j.erase("num_experts_per_tok");
+  j["n_group"] = 256;
+  j["topk_group"] = 7;
+  EXPECT_EQ(error_of(j),
+            "config.json: num_experts_per_tok: at most 7 (topk_group 7 of groups of 1) wanted, "
+            "nothing found");
+}
+
 TEST(ModelConfig, TextThatIsNoConfigIsOneSentence) {
   const auto broken = parse_model_config("{\"model_type\": ", "config.json");
   ASSERT_FALSE(broken.ok());
