@@ -15,6 +15,7 @@ const Command kCommands[] = {
     {"tokenize", "Text to tokens and back; train a tokenizer", add_tokenize},
     {"inspect", "What a checkpoint or a config is: layers, parameters, bytes, FLOPs", add_inspect},
     {"init", "A checkpoint of any config with seeded random weights", add_init},
+    {"train", "Pretrain a model as RUN.toml says", add_train},
     {nullptr, nullptr, nullptr},
 };
 

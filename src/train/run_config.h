@@ -52,7 +52,7 @@ struct RunConfig {
   } eval;
   struct CheckpointSection {
     int64_t every = 0;   // steps; 0: none by steps
-    double minutes = 0;  // 0: none by time
+    double minutes = 10;  // 0: none by time
     int64_t keep = 2;    // how many of the newest stay
   } checkpoint;
   struct LogSection {

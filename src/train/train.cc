@@ -251,7 +251,7 @@ class Run {
     start.steps = extent_.steps;
     start.tokens = extent_.tokens;
     start.step = state_.step;
-    start.flops_per_token = flops_per_token_ = model_->flops_per_token(config_.data.seq_len);
+    start.flops_per_token = model_->flops_per_token(config_.data.seq_len);
     start.peak_measured = config_.log.peak_flops == 0;
     start.peak_flops = peak_flops_ =
         start.peak_measured ? measured_peak(config_.train.compute) : config_.log.peak_flops;
@@ -349,7 +349,7 @@ class Run {
     r.router = router_telemetry(stats, model_->parameters());
     r.step_seconds = step_seconds;
     r.tokens_per_s = static_cast<double>(plan.tokens_after - plan.tokens_before) / step_seconds;
-    r.mfu = r.tokens_per_s * flops_per_token_ / peak_flops_;
+    r.mfu = r.tokens_per_s * model_->flops_per_token(config_.data.seq_len) / peak_flops_;
     const bool last = plan.step == extent_.steps;
     if (last || (config_.eval.every > 0 && plan.step % config_.eval.every == 0)) evaluate(r);
     r.seconds = state_.seconds = seconds_before_ + seconds_since(begin_);
@@ -446,7 +446,7 @@ class Run {
   RunState state_;  // after the last whole step
   RunExtent extent_;
   bool has_mtp_ = false;
-  double flops_per_token_ = 0, peak_flops_ = 0;
+  double peak_flops_ = 0;
   double seconds_before_ = 0, smooth_tokens_per_s_ = 0;
   int64_t saved_step_ = -1;
   Clock::time_point begin_, last_checkpoint_;

@@ -312,7 +312,7 @@ TEST_F(TrainRun, BadInputsAreRefusedBeforeAnyWork) {
   };
   EXPECT_EQ(message(call("a", {"model.vocab_size=260"})),
             folder_.path().string() +
-                "/.: a tokenizer of at most vocab_size 260 tokens wanted, 261 found");
+                "/: a tokenizer of at most vocab_size 260 tokens wanted, 261 found");
   EXPECT_EQ(message(call("a", {"data.seq_len=65"})),
             "run.toml: data.seq_len of at most max_position_embeddings 64 wanted, 65 found");
   EXPECT_EQ(message(call("a", {"data.sources=[{path=\"/nonexistent\"}]"})),
