@@ -73,22 +73,34 @@ void tile(const GemmTileArgs& t, int64_t row, int64_t col) {
   const int64_t step = kRowMajorA ? 4 : t.a_word_bytes;
   const uint32_t* b = t.b + col;
   const int64_t b_stride = t.padded_cols;
-  for (int64_t w = 0; w < t.n_words; ++w) {
-    __m512i bz[NZ];
+  const auto advance = [&](int64_t n) __attribute__((always_inline)) {
+    for (int64_t w = 0; w < n; ++w) {
+      __m512i bz[NZ];
 #pragma GCC unroll 4
-    for (int z = 0; z < NZ; ++z) bz[z] = _mm512_loadu_si512(b + 16 * z);
+      for (int z = 0; z < NZ; ++z) bz[z] = _mm512_loadu_si512(b + 16 * z);
 #pragma GCC unroll 16
-    for (int m = 0; m < MR; ++m) {
-      const char* p = kRowMajorA ? a + m * row_bytes : a + 4 * m;
-      int32_t word;
-      __builtin_memcpy(&word, p, 4);
-      const __m512i av = _mm512_set1_epi32(word);
+      for (int m = 0; m < MR; ++m) {
+        const char* p = kRowMajorA ? a + m * row_bytes : a + 4 * m;
+        int32_t word;
+        __builtin_memcpy(&word, p, 4);
+        const __m512i av = _mm512_set1_epi32(word);
 #pragma GCC unroll 4
-      for (int z = 0; z < NZ; ++z) acc[m][z] = Op::step(acc[m][z], av, bz[z]);
+        for (int z = 0; z < NZ; ++z) acc[m][z] = Op::step(acc[m][z], av, bz[z]);
+      }
+      a += step;
+      b += b_stride;
     }
-    a += step;
-    b += b_stride;
+  };
+  // Rows of A come from far away once per tile: while this tile is computed, the next one's lines are called in.
+  int64_t w = 0;
+  if (kRowMajorA && row + 2 * MR <= t.n_rows) {
+    for (; w + 16 <= t.n_words; w += 16) {
+#pragma GCC unroll 16
+      for (int m = 0; m < MR; ++m) _mm_prefetch(a + (MR + m) * row_bytes, _MM_HINT_T0);
+      advance(16);
+    }
   }
+  advance(t.n_words - w);
   store_tile<MR, NZ>(t, row, col, acc);
 }
 

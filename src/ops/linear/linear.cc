@@ -14,7 +14,7 @@ namespace fathom {
 namespace {
 
 constexpr int64_t kWordsOfK = 1024;        // a packed block of 64 columns is at most 256 KiB: a quarter of Zen 4's L2
-constexpr int64_t kWordsOfKGradient = 512;  // there A is packed too, and both blocks share L2
+constexpr int64_t kWordsOfKGradient = 256;  // there A is packed too, and both blocks share L2
 
 template <typename T>
 constexpr int64_t elements(int64_t words) {
