@@ -1,6 +1,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "base/rng.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/synthetic.h"
 #include "quant/decode.h"
 
 namespace fathom {
@@ -353,6 +355,34 @@ TEST_F(CheckpointTest, NotANumberIsNamedWithItsPlace) {
   EXPECT_EQ(check_finite(*open_checkpoint(directory_).value()).message(),
             "model.safetensors: model.layers.1.mlp.experts.2.up_proj.weight: finite values wanted, "
             "NaN at scale 1 found");
+}
+
+// 16 GB of weights in a sparse file: opening may touch the header's pages only.
+TEST_F(CheckpointTest, OpeningReadsHeadersOnly) {
+  const fs::path config = fs::path(FATHOM_SOURCE_DIR) / "tests/fixtures/configs/llama-3.1-8b.json";
+  nlohmann::json header;
+  int64_t end = 0;
+  for (const TensorToWrite& t :
+       checkpoint_layout(read_model_config(config).value(), DType::kBF16)) {
+    header[t.name] = {
+        {"dtype", "BF16"}, {"shape", t.shape}, {"data_offsets", {end, end + t.n_bytes()}}};
+    end += t.n_bytes();
+  }
+  const std::string text = header.dump();
+  const uint64_t n = text.size();
+  fs::create_directories(directory_);
+  fs::copy_file(config, directory_ / "config.json");
+  put("model.safetensors", std::string(reinterpret_cast<const char*>(&n), 8) + text);
+  std::error_code error;
+  fs::resize_file(directory_ / "model.safetensors", 8 + n + static_cast<uint64_t>(end), error);
+  if (error) GTEST_SKIP() << "no sparse file of 16 GB here: " << error.message();
+  rusage before, after;
+  getrusage(RUSAGE_SELF, &before);
+  const auto c = open_checkpoint(directory_);
+  getrusage(RUSAGE_SELF, &after);
+  ASSERT_TRUE(c.ok()) << c.message();
+  EXPECT_EQ(c.value()->bytes_on_disk(), static_cast<int64_t>(8 + n) + end);
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 32 << 10);  // KiB
 }
 
 TEST_F(CheckpointTest, ATruncatedFileIsRefused) {
