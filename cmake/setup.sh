@@ -60,7 +60,7 @@ apt_install() {
     "${get[@]}" update >"$log" 2>&1 </dev/null ||
       die "apt-get update failed: is the network there, and does /etc/apt name a Debian 12 mirror?" "$log"
     "${get[@]}" install --no-install-recommends "$@" >"$log" 2>&1 </dev/null ||
-      die "apt-get could not install: $*" "$log"
+      die "apt-get could not install $* (is the network there?)" "$log"
   fi
   rm -f "$log"
   say "installed ${#} packages"
