@@ -188,6 +188,9 @@ TEST(ModelConfig, RopeParametersOfNewerFilesAreRead) {
   j["dtype"] = j["torch_dtype"];
   j.erase("torch_dtype");
   EXPECT_TRUE(parsed(j) == fixture("llama-3.1-8b"));
+  j["rope_parameters"] = {{"rope_theta", 7000.0}};
+  EXPECT_EQ(parsed(j).rope.rope_theta, 7000.0);
+  EXPECT_EQ(parsed(j).rope.scaling, RopeScaling::kNone);
 }
 
 TEST(ModelConfig, ParametersOfEachKindAreNamedAsPublished) {
@@ -305,6 +308,11 @@ TEST(ModelConfig, WhatChangesTheMathematicsIsRefusedByName) {
        {"full_attention", "sliding_attention"},
        "config.json: layer_types: \"full_attention\" for every layer wanted, "
        "[\"full_attention\",\"sliding_attention\"] found"},
+      {"r1-distill-qwen-1.5b", "/use_mrope", true,
+       "config.json: use_mrope: false wanted, true found"},
+      {"deepseek-v3", "/rope_scaling/type", nullptr,
+       "config.json: rope_scaling.rope_type: \"yarn\", \"linear\", \"llama3\" or \"default\" "
+       "wanted, nothing found"},
       {"qwen3-0.6b", "/head_dim", 127, "config.json: head_dim: an even number wanted, 127 found"},
       {"qwen3-0.6b", "/eos_token_id", "end",
        "config.json: eos_token_id: a token id or a list of token ids wanted, \"end\" found"},

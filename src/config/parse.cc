@@ -191,6 +191,7 @@ void read_gqa(ModelConfig& c, Fields& f) {
     return;
   }
   f.only("use_sliding_window", false);
+  f.only("use_mrope", false);
   if (!f.has("layer_types")) return;
   const json& types = f.at("layer_types");
   const bool full = types.is_array() && std::all_of(types.begin(), types.end(), [](const json& t) {
@@ -234,8 +235,12 @@ void read_llama3(ModelConfig& c, Fields& f) {
 
 void read_scaling(ModelConfig& c, Fields& f) {
   const char* key = f.has("rope_type") ? "rope_type" : "type";
-  if (!f.has(key))
-    f.refuse("rope_type", "\"yarn\", \"linear\", \"llama3\" or \"default\"", "nothing");
+  if (!f.has(key)) {  // newer files leave the type out where nothing is scaled
+    if (f.has("factor")) {
+      f.refuse("rope_type", "\"yarn\", \"linear\", \"llama3\" or \"default\"", "nothing");
+    }
+    return;
+  }
   switch (f.choice(key, 0, {"default", "yarn", "linear", "llama3"})) {
     case 1:
       return read_yarn(c, f);
