@@ -10,7 +10,7 @@ namespace fathom {
 template <typename T>
 void swiglu_forward(View<T> h, View<const T> gate_up);
 
-/// dgate_up [n, 2 * width] T, overwritten · dh [n, width] D (float or BF16).
+/// dgate_up [n, 2 * width] T, overwritten, may be gate_up · dh [n, width] D (float or BF16).
 template <typename T, typename D>
 void swiglu_backward(View<T> dgate_up, View<const D> dh, View<const T> gate_up);
 
