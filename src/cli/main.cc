@@ -12,10 +12,13 @@ namespace {
 
 const Command kCommands[] = {
     // One row a subcommand, in the order of the help.
+    {"run", "Continue a prompt, or answer it", add_run},
+    {"chat", "Talk with a model", add_chat},
     {"tokenize", "Text to tokens and back; train a tokenizer", add_tokenize},
     {"inspect", "What a checkpoint or a config is: layers, parameters, bytes, FLOPs", add_inspect},
     {"init", "A checkpoint of any config with seeded random weights", add_init},
     {"train", "Pretrain a model as RUN.toml says", add_train},
+    {"logits", "Logits of a list of tokens, as an array for numpy", add_logits},
     {nullptr, nullptr, nullptr},
 };
 
