@@ -1,13 +1,17 @@
 // fathom train: pretrains a model as RUN.toml says, from random weights or a checkpoint; stops and
 // goes on at will.
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "base/human.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/command.h"
 #include "cli/progress.h"
@@ -33,19 +37,9 @@ void listen_for_signals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-std::string count(double n) {
-  if (n >= 1e9) return fmt::format("{:.2f}G", n / 1e9);
-  if (n >= 1e6) return fmt::format("{:.2f}M", n / 1e6);
-  if (n >= 1e4) return fmt::format("{:.1f}K", n / 1e3);
-  return fmt::format("{:.0f}", n);
-}
-
-std::string duration(double seconds) {
-  const auto s = static_cast<int64_t>(seconds + 0.5);
-  if (s >= 86400) return fmt::format("{} d {:02} h", s / 86400, s / 3600 % 24);
-  if (s >= 3600) return fmt::format("{} h {:02} min", s / 3600, s / 60 % 60);
-  if (s >= 60) return fmt::format("{} min {:02} s", s / 60, s % 60);
-  return fmt::format("{} s", s);
+size_t terminal_columns() {
+  struct winsize size = {};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
 }
 
 /// What a person wants to see: lines on stdout, and on a terminal one that moves.
@@ -62,18 +56,18 @@ class TextObserver final : public TrainObserver {
   void on_start(const RunStart& s) override {
     reading_.finish();
     start_ = s;
-    fmt::print("{}: {} parameters, {} steps, {} tokens\n", name_, count(s.n_parameters), s.steps,
-               count(s.tokens));
+    fmt::print("{}: {} parameters, {} steps, {} tokens\n", name_, human_count(s.n_parameters),
+               s.steps, human_count(s.tokens));
     const DataSummary& d = s.data;
     fmt::print("data: {} documents with {} tokens to train on, {} with {} held out ({})\n",
-               d.train_documents, count(d.train_tokens), d.validation_documents,
-               count(d.validation_tokens), d.built ? "tokenized now" : "tokenized before");
+               d.train_documents, human_count(d.train_tokens), d.validation_documents,
+               human_count(d.validation_tokens), d.built ? "tokenized now" : "tokenized before");
     if (d.counts.not_utf8 > 0) {
       fmt::print("data: {} texts were left out because they are not UTF-8, the first is {}\n",
                  d.counts.not_utf8, d.counts.first_not_utf8);
     }
     fmt::print("MFU: {} model FLOPs a token x tokens/s, of {} FLOP/s ({})\n",
-               count(s.flops_per_token), count(s.peak_flops),
+               human_count(s.flops_per_token), human_count(s.peak_flops),
                s.peak_measured ? "this machine's peak, measured" : "as stated");
     if (s.resumed_from) fmt::print("goes on from {}\n", s.resumed_from->string());
     for (const std::string& change : s.changes)
@@ -88,7 +82,7 @@ class TextObserver final : public TrainObserver {
       fmt::print("step {}: held-out loss {:.4f}, {:.4f} bits per byte\n", r.step, *r.val_loss,
                  *r.val_bpb);
     if (on_terminal_) {
-      fmt::print(stderr, "\r\033[K{}", line);
+      fmt::print(stderr, "\r\033[K{}", line.substr(0, terminal_columns() - 1));
       std::fflush(stderr);
       shown_ = true;
     } else if (r.step % every_ == 0 || r.step == start_.steps) {
@@ -98,10 +92,11 @@ class TextObserver final : public TrainObserver {
   }
 
   void on_validation(int64_t done, int64_t total) override {
-    if (!on_terminal_) return;
-    fmt::print(stderr, "\r\033[Kmeasuring on held-out text: {} of {} windows", done, total);
-    std::fflush(stderr);
-    shown_ = true;
+    if (done == 0) {
+      clear();
+      measuring_.emplace("measuring on held-out text", "windows");
+    }
+    measuring_->update(done, total);
   }
 
   void on_checkpoint(const fs::path& path) override {
@@ -111,24 +106,28 @@ class TextObserver final : public TrainObserver {
   }
 
   void clear() {
+    measuring_.reset();
     if (shown_) fmt::print(stderr, "\r\033[K");
     shown_ = false;
   }
 
  private:
+  // What matters most first: a narrow terminal cuts the rest off.
   std::string step_line(const StepRecord& r, double seconds_left) const {
-    std::string line = fmt::format("step {}/{}  loss {:.4f}", r.step, start_.steps, r.loss_ce);
+    std::string line = fmt::format("step {}/{}  {} left  loss {:.4f}  {} tokens/s  MFU {:.1f}%",
+                                   r.step, start_.steps, human_duration(seconds_left), r.loss_ce,
+                                   human_count(r.tokens_per_s), 100 * r.mfu);
+    line += fmt::format("  lr {:.2e}  norm {:.2f}", r.lr, r.grad_norm);
     if (r.loss_mtp > 0) line += fmt::format("  mtp {:.4f}", r.loss_mtp);
-    line += fmt::format("  {} tokens/s  MFU {:.1f}%  lr {:.2e}  norm {:.2f}", count(r.tokens_per_s),
-                        100 * r.mfu, r.lr, r.grad_norm);
     if (!r.router.layers.empty()) line += fmt::format("  maxvio {:.2f}", r.router.maxvio_mean);
-    return line + fmt::format("  {} left", duration(seconds_left));
+    return line;
   }
 
   int64_t every_;
   std::string name_;
   bool on_terminal_, shown_ = false;
   Progress reading_;
+  std::optional<Progress> measuring_;
   RunStart start_;
 };
 
@@ -222,7 +221,7 @@ void tell_end(const TrainArguments& args, const TrainResult& r, const RunDirecto
   }
   fmt::print("done: {} steps", r.step);
   if (r.last) {
-    fmt::print(" in {}, loss {:.4f}", duration(r.last->seconds), r.last->loss_ce);
+    fmt::print(" in {}, loss {:.4f}", human_duration(r.last->seconds), r.last->loss_ce);
     if (r.last->val_bpb) fmt::print(", {:.4f} bits per byte on held-out text", *r.last->val_bpb);
   }
   fmt::print("\nmodel:  {}\nreport: {}\n", r.checkpoint.string(), directory.report().string());

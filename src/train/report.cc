@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/human.h"
 #include "train/report_impl.h"
 
 namespace fathom {
@@ -32,6 +33,9 @@ struct Columns {
   Json validation = Json::array();  // [step, tokens, seconds, bpb, loss]
   Json last;
   size_t size() const { return fields[0].size(); }
+  const std::vector<double>& of(std::string_view field) const {
+    return fields[std::find(std::begin(kFields), std::end(kFields), field) - std::begin(kFields)];
+  }
 };
 
 double number(const Json& line, const char* key) {
@@ -112,11 +116,12 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-std::string duration(double seconds) {
-  const auto s = static_cast<int64_t>(seconds);
-  if (s >= 3600) return fmt::format("{} h {:02} min", s / 3600, s / 60 % 60);
-  if (s >= 60) return fmt::format("{} min {:02} s", s / 60, s % 60);
-  return fmt::format("{:.1f} s", seconds);
+// NaN where there is none.
+double median(std::vector<double> x) {
+  std::erase_if(x, [](double v) { return !std::isfinite(v); });
+  if (x.empty()) return NAN;
+  std::nth_element(x.begin(), x.begin() + x.size() / 2, x.end());
+  return x[x.size() / 2];
 }
 
 // The figures that stand above the curves.
@@ -127,13 +132,13 @@ std::string summary(const Columns& c) {
     cells += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, value);
   };
   cell("steps", fmt::format("{}", number(c.last, "step")));
-  cell("tokens", fmt::format("{:.4g}", number(c.last, "tokens")));
-  cell("time", duration(number(c.last, "seconds")));
+  cell("tokens", human_count(number(c.last, "tokens")));
+  cell("time", human_duration(number(c.last, "seconds")));
   cell("loss", fmt::format("{:.4f}", number(c.last, "loss_ce")));
   if (!c.validation.empty())
     cell("held-out bits per byte", fmt::format("{:.4f}", c.validation.back()[3].get<double>()));
-  cell("tokens/s", fmt::format("{:.4g}", number(c.last, "tokens_per_s")));
-  cell("MFU", fmt::format("{:.1f} %", 100 * number(c.last, "mfu")));
+  cell("tokens/s, median", human_count(median(c.of("tokens_per_s"))));
+  cell("MFU, median", fmt::format("{:.1f} %", 100 * median(c.of("mfu"))));
   return "<dl>" + cells + "</dl>";
 }
 

@@ -89,7 +89,7 @@ function range(chart) {
   }
   let lo = Math.min(...ys), hi = Math.max(...ys);
   if (chart.zero) lo = Math.min(0, lo), hi = Math.max(0, hi);
-  if (hi === lo) hi = lo + (Math.abs(lo) || 1) * 0.1;
+  if (hi === lo) hi = lo + (Math.abs(lo) * 0.1 || 1);
   return [lo, hi + (hi - lo) * 0.04];
 }
 

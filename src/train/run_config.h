@@ -51,9 +51,9 @@ struct RunConfig {
     int64_t max_tokens = 0;  // 0: all of the held-out text
   } eval;
   struct CheckpointSection {
-    int64_t every = 0;   // steps; 0: none by steps
+    int64_t every = 0;    // steps; 0: none by steps
     double minutes = 10;  // 0: none by time
-    int64_t keep = 2;    // how many of the newest stay
+    int64_t keep = 2;     // how many of the newest stay
   } checkpoint;
   struct LogSection {
     int64_t every = 10;     // a line each so many steps where there is no terminal

@@ -1,6 +1,8 @@
 #include "train/data/prepare.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <set>
 
@@ -206,6 +208,52 @@ TEST_F(Prepare, TheSecondRunOpensWhatTheFirstMade) {
   DataOptions other = options;
   other.fim_rate = 0.5;
   EXPECT_FALSE(prepare(other).ok());
+}
+
+TEST_F(Prepare, AFullDiskLeavesNothingHalfMade) {
+  const auto a = folder_.write("a.jsonl", numbered_jsonl(400));
+  struct rlimit old;
+  getrlimit(RLIMIT_FSIZE, &old);
+  struct rlimit small = old;
+  small.rlim_cur = 1000;
+  signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  const auto data = prepare({.sources = {{.path = a}}});
+  setrlimit(RLIMIT_FSIZE, &old);
+  signal(SIGXFSZ, SIG_DFL);
+  ASSERT_FALSE(data.ok());
+  EXPECT_NE(data.message().find("cannot write: File too large"), std::string::npos)
+      << data.message();
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+    left.push_back(entry.path().filename());
+  EXPECT_EQ(left, std::vector<std::string>{"a.jsonl"});
+}
+
+TEST_F(Prepare, WhatAsksForAnEndGetsOne) {
+  const auto a = folder_.write("a.jsonl", numbered_jsonl(20));
+  PrepareOptions how;
+  how.directory = folder_.path() / "data";
+  how.progress = [](int64_t, int64_t) { return false; };
+  EXPECT_EQ(prepare_data({.sources = {{.path = a}}}, tokenizer_, 7, how).message(),
+            "stopped while tokenizing the data");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "data"));
+}
+
+TEST_F(Prepare, RunsThatShareAFolderKeepTheirDataApart) {
+  const auto a = folder_.write("a.jsonl", numbered_jsonl(20));
+  PrepareOptions how;
+  how.directory = folder_.path() / "cache";
+  how.shared = true;
+  for (int round = 0; round < 2; ++round) {
+    for (double rate : {0.0, 1.0}) {
+      const auto data =
+          prepare_data({.sources = {{.path = a}}, .fim_rate = rate}, tokenizer_, 7, how);
+      ASSERT_TRUE(data.ok()) << data.message();
+      EXPECT_EQ(data.value().summary.built, round == 0);
+      EXPECT_EQ(text_of(data.value().train, 0).starts_with("<s><|fim_begin|>"), rate == 1.0);
+    }
+  }
 }
 
 TEST_F(Prepare, ADamagedShardIsRefusedByName) {

@@ -1,0 +1,187 @@
+// The real program, killed: fathom train on a small V3 model (MLA, MoE, MTP, all switched on),
+// SIGKILL at random moments, --resume, and the end compared bit for bit with a run that was never
+// killed, on another number of threads.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/rng.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+using Arguments = std::vector<std::string>;
+
+const char* const kRunToml = R"([model]
+model_type = "deepseek_v3"
+vocab_size = 320
+hidden_size = 32
+intermediate_size = 48
+moe_intermediate_size = 16
+num_hidden_layers = 2
+num_attention_heads = 2
+num_key_value_heads = 2
+q_lora_rank = 16
+kv_lora_rank = 16
+qk_nope_head_dim = 8
+qk_rope_head_dim = 8
+v_head_dim = 8
+n_routed_experts = 8
+n_shared_experts = 1
+num_experts_per_tok = 2
+n_group = 2
+topk_group = 1
+first_k_dense_replace = 1
+num_nextn_predict_layers = 1
+max_position_embeddings = 64
+[tokenizer]
+path = "tokenizer"
+[data]
+sources = [{ path = "text.jsonl", weight = 1.5 }]
+validation_fraction = 0.1
+seq_len = 24
+document_mask = true
+[train]
+steps = 60
+batch_size = [{ value = 2, steps = 10 }, { value = 4 }]
+micro_batch_size = 2
+lr = [{ shape = "linear", value = 0.01, steps = 5 }, { shape = "cosine", value = 0.001 }]
+mtp_lambda = [{ value = 0.3, fraction = 0.5 }, { value = 0.1 }]
+bias_gamma = 0.01
+moments = "bf16"
+ema_decay = 0.9
+[eval]
+every = 20
+[checkpoint]
+every = 6
+[log]
+peak_flops = 1e11
+)";
+
+class TrainProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "fathom-resume-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+    std::ofstream(folder_ / "run.toml") << kRunToml;
+    std::ofstream text(folder_ / "text.jsonl");
+    for (int i = 0; i < 200; ++i) {
+      text << "{\"text\": \"The " << i << "th ship sails past island " << i * 7 % 31 << ", then "
+           << i * 11 % 17 << " more.\"}\n";
+    }
+    text.close();
+    ASSERT_EQ(
+        wait(start({"tokenize", "train", "text.jsonl", "-o", "tokenizer", "--vocab-size", "320"})),
+        0);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  pid_t start(const Arguments& arguments) {
+    Arguments all = {FATHOM_BINARY};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    std::vector<char*> argv;
+    for (std::string& a : all) argv.push_back(a.data());
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, folder_.c_str());
+    posix_spawn_file_actions_addopen(&actions, 1, "out", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    posix_spawn_file_actions_addopen(&actions, 2, "err", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    pid_t pid = -1;
+    EXPECT_EQ(posix_spawn(&pid, FATHOM_BINARY, &actions, nullptr, argv.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return pid;
+  }
+  // Exit code; -1: ended by a signal.
+  static int wait(pid_t pid) {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  std::string text(const char* name) { return read_file(folder_ / name).value(); }
+
+  // What two equal runs have in common: each file of the last checkpoint, the log without times.
+  std::map<std::string, std::string> outcome(const char* run) {
+    std::map<std::string, std::string> files;
+    for (const auto& entry :
+         fs::recursive_directory_iterator(folder_ / run / "checkpoints/step-00000060")) {
+      if (entry.is_regular_file())
+        files[entry.path().lexically_relative(folder_ / run)] = read_file(entry.path()).value();
+    }
+    const auto without_times = [](std::string_view line) {
+      auto j = nlohmann::json::parse(line);
+      for (const char* key : {"tokens_per_s", "mfu", "step_seconds", "seconds"}) j.erase(key);
+      return j.dump() + "\n";
+    };
+    std::string& state = files["checkpoints/step-00000060/state.json"];
+    state = without_times(state);
+    std::ifstream log(folder_ / run / "log.jsonl");
+    for (std::string line; std::getline(log, line);) files["log"] += without_times(line);
+    return files;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(TrainProgram, KilledAtRandomMomentsAndResumedItEndsWithTheSameBits) {
+  ASSERT_EQ(wait(start({"train", "run.toml", "-o", "whole", "-t", "1"})), 0) << text("err");
+  int kills = 0, code = -1;
+  for (uint64_t attempt = 0; attempt < 40; ++attempt) {
+    const pid_t pid = start({"train", "run.toml", "-o", "killed", "--resume", "-t", "2"});
+    if (attempt < 12) {
+      usleep(static_cast<useconds_t>(10000 + Rng(23, 0).below(attempt, 250000)));
+      kill(pid, SIGKILL);
+    }
+    code = wait(pid);
+    if (code == 0) break;
+    ASSERT_EQ(code, -1) << text("err");
+    ++kills;
+  }
+  ASSERT_EQ(code, 0);
+  EXPECT_GE(kills, 2);
+  const auto whole = outcome("whole"), killed = outcome("killed");
+  EXPECT_GE(whole.size(), 11u);
+  for (const auto& [name, bytes] : whole) {
+    ASSERT_TRUE(killed.contains(name)) << name;
+    EXPECT_TRUE(killed.at(name) == bytes) << name << " differs after " << kills << " kills";
+  }
+  EXPECT_EQ(whole.size(), killed.size());
+}
+
+TEST_F(TrainProgram, SigtermSavesACheckpointAndEndsWithOne) {
+  const pid_t pid = start({"train", "run.toml", "-o", "run", "--set", "train.steps=100000"});
+  const fs::path log = folder_ / "run/log.jsonl";
+  for (int i = 0; i < 2000 && !(fs::exists(log) && fs::file_size(log) > 2000); ++i) usleep(10000);
+  kill(pid, SIGTERM);
+  EXPECT_EQ(wait(pid), 1);
+  EXPECT_NE(text("out").find("to go on: fathom train run --resume"), std::string::npos)
+      << text("out") << text("err");
+  const std::string lines = read_file(log).value();
+  const auto last = nlohmann::json::parse(lines.substr(lines.rfind('\n', lines.size() - 2) + 1));
+  char name[32];
+  snprintf(name, sizeof name, "step-%08d", last["step"].get<int>());
+  EXPECT_TRUE(fs::exists(folder_ / "run/checkpoints" / name / "state.json")) << name;
+}
+
+TEST_F(TrainProgram, BadCallsSayWhatWasWanted) {
+  EXPECT_EQ(wait(start({"train"})), 2);
+  EXPECT_EQ(wait(start({"train", "absent.toml"})), 1);
+  EXPECT_EQ(text("err"), "fathom: absent.toml: cannot open: No such file or directory\n");
+  EXPECT_EQ(wait(start({"train", "run.toml", "--set", "train.rate=1"})), 1);
+  EXPECT_EQ(text("err"), "fathom: --set train.rate=1: train.rate: no such key\n");
+}
+
+}  // namespace
+}  // namespace fathom
