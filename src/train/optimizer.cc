@@ -1,5 +1,6 @@
-// See optimizer.h. Work is cut into pieces of fixed size: a norm sums its pieces in their order,
-// whatever thread took them.
+// See optimizer.h; the arithmetic is ops/adamw's. Parameters are cut into pieces of fixed size,
+// shared out among threads over all parameters at once, since most of them are small experts; a
+// norm sums its pieces in their order.
 #include "train/optimizer.h"
 
 #include <fmt/format.h>
@@ -10,45 +11,16 @@
 
 #include "base/check.h"
 #include "base/threads.h"
+#include "ops/adamw/adamw.h"
 
 namespace fathom {
 namespace {
 
 constexpr int64_t kPieceElements = int64_t{1} << 16;
 
-struct StepNumbers {
-  float gradient_scale, keep, beta1, beta2, rate, inverse_root_correction2, eps;
-};
-
-// The moments are read as stored, updated in f32, used in f32 and stored rounded.
 template <typename T>
-void adamw(float* p, T* m, T* v, const float* g, int64_t n, const StepNumbers& k) {
-  for (int64_t i = 0; i < n; ++i) {
-    const float gi = g[i] * k.gradient_scale;
-    const float mi = k.beta1 * to_f32(m[i]) + (1.0f - k.beta1) * gi;
-    const float vi = k.beta2 * to_f32(v[i]) + (1.0f - k.beta2) * gi * gi;
-    m[i] = from_f32<T>(mi);
-    v[i] = from_f32<T>(vi);
-    p[i] = p[i] * k.keep - k.rate * mi / (std::sqrt(vi) * k.inverse_root_correction2 + k.eps);
-  }
-}
-template void adamw<float>(float*, float*, float*, const float*, int64_t, const StepNumbers&);
-template void adamw<BF16>(float*, BF16*, BF16*, const float*, int64_t, const StepNumbers&);
-
-double sum_of_squares(const float* x, int64_t n) {
-  double lanes[8] = {};  // eight sums, added in a fixed order
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int j = 0; j < 8; ++j) lanes[j] += static_cast<double>(x[i + j]) * x[i + j];
-  }
-  for (; i < n; ++i) lanes[0] += static_cast<double>(x[i]) * x[i];
-  double sum = 0;
-  for (double lane : lanes) sum += lane;
-  return sum;
-}
-
-void follow_average(float* ema, const float* p, int64_t n, float share) {
-  for (int64_t i = 0; i < n; ++i) ema[i] += share * (p[i] - ema[i]);
+View<T> part(View<T> x, int64_t begin, int64_t end) {
+  return x.empty() ? x : View<T>(x.data() + begin, {end - begin});
 }
 
 }  // namespace
@@ -83,8 +55,7 @@ double Optimizer::gradient_norm() const {
   std::vector<double> sums(pieces_.size());
   parallel_for(static_cast<int64_t>(pieces_.size()), [&](int64_t i) {
     const Piece& piece = pieces_[i];
-    sums[i] = sum_of_squares(slots_[piece.slot].parameter.gradient.data() + piece.begin,
-                             piece.end - piece.begin);
+    sums[i] = sum_of_squares(part(slots_[piece.slot].parameter.gradient, piece.begin, piece.end));
   });
   double sum = 0;
   for (double s : sums) sum += s;
@@ -106,28 +77,21 @@ double Optimizer::step(double lr) {
 
 void Optimizer::step_piece(const Piece& piece, double lr, double gradient_scale) {
   Slot& slot = slots_[piece.slot];
-  const double correction1 = 1.0 - std::pow(options_.beta1, static_cast<double>(steps_));
-  const double correction2 = 1.0 - std::pow(options_.beta2, static_cast<double>(steps_));
-  const StepNumbers numbers{
-      .gradient_scale = static_cast<float>(gradient_scale),
-      .keep = slot.parameter.decay ? static_cast<float>(1.0 - lr * options_.weight_decay) : 1.0f,
-      .beta1 = static_cast<float>(options_.beta1),
-      .beta2 = static_cast<float>(options_.beta2),
-      .rate = static_cast<float>(lr / correction1),
-      .inverse_root_correction2 = static_cast<float>(1.0 / std::sqrt(correction2)),
-      .eps = static_cast<float>(options_.eps),
-  };
-  float* p = slot.parameter.value.data() + piece.begin;
-  const float* g = slot.parameter.gradient.data() + piece.begin;
-  const int64_t n = piece.end - piece.begin;
+  const AdamWStep step{.lr = lr,
+                       .beta1 = options_.beta1,
+                       .beta2 = options_.beta2,
+                       .eps = options_.eps,
+                       .weight_decay = slot.parameter.decay ? options_.weight_decay : 0.0,
+                       .gradient_scale = gradient_scale,
+                       .ema_decay = options_.ema_decay,
+                       .step = steps_};
+  const auto of_piece = [&](auto view) { return part(view, piece.begin, piece.end); };
+  const View<float> p = of_piece(slot.parameter.value), ema = of_piece(slot.ema.view());
+  const View<const float> g = of_piece(slot.parameter.gradient);
   if (options_.moments == MomentType::kBf16) {
-    adamw(p, slot.m_bf16.data() + piece.begin, slot.v_bf16.data() + piece.begin, g, n, numbers);
+    adamw_step<BF16>(p, of_piece(slot.m_bf16.view()), of_piece(slot.v_bf16.view()), ema, g, step);
   } else {
-    adamw(p, slot.m.data() + piece.begin, slot.v.data() + piece.begin, g, n, numbers);
-  }
-  if (options_.ema_decay > 0) {
-    follow_average(slot.ema.data() + piece.begin, p, n,
-                   static_cast<float>(1.0 - options_.ema_decay));
+    adamw_step<float>(p, of_piece(slot.m.view()), of_piece(slot.v.view()), ema, g, step);
   }
 }
 
