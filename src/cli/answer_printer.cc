@@ -1,3 +1,4 @@
+// Pieces of text to bytes on standard output: dimmed, made safe for a terminal, flushed at once.
 #include "cli/answer_printer.h"
 
 #include <cstdio>

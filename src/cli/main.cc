@@ -19,6 +19,7 @@ const Command kCommands[] = {
     {"init", "A checkpoint of any config with seeded random weights", add_init},
     {"train", "Pretrain a model as RUN.toml says", add_train},
     {"logits", "Logits of a list of tokens, as an array for numpy", add_logits},
+    {"bench", "Speed of a model or of training, beside the machine's own limits", add_bench},
     {nullptr, nullptr, nullptr},
 };
 

@@ -1,3 +1,4 @@
+// Steps of the engine to events, progress and Ctrl-C.
 #include "cli/stream_answer.h"
 
 #include "cli/progress.h"

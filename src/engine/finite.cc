@@ -1,3 +1,4 @@
+// Finite or not, by the exponent bits; the search for the weight is check_finite (checkpoint/).
 #include "engine/finite.h"
 
 #include <fmt/format.h>
