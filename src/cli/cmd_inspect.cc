@@ -11,7 +11,9 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/synthetic.h"
 #include "cli/command.h"
+#include "cli/model_path.h"
 #include "cost/flops.h"
+#include "engine/engine.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/tokenizer.h"
 
@@ -158,9 +160,12 @@ Status read_bare_config(Facts& f, const fs::path& path) {
 
 Result<Facts> gather(const InspectFlags& flags) {
   Facts f;
-  f.path = flags.model;
-  const fs::path path = flags.model;
+  FATHOM_ASSIGN_OR_RETURN(fs::path path, find_model(flags.model));
   const bool bare = path.extension() == ".json" && fs::is_regular_file(path);
+  if (!bare) {
+    FATHOM_ASSIGN_OR_RETURN(path, find_checkpoint(path));
+  }
+  f.path = path.string();
   FATHOM_RETURN_IF_ERROR(bare ? read_bare_config(f, path) : read_files(f, path, flags.check));
   f.runs = layer_runs(f.config);
   f.parameters = count_parameters(f.config);
@@ -362,7 +367,7 @@ void print_json(const Facts& f) {
 
 std::function<int()> add_inspect(CLI::App& sub) {
   auto flags = std::make_shared<InspectFlags>();
-  sub.add_option("model", flags->model, "A model's directory, or a bare config.json")->required();
+  sub.add_option("model", flags->model, std::string(kModelHelp) + ", or a bare config.json");
   sub.add_option(
          "-c,--context", flags->context,
          "Sequence length of the FLOPs; by default 4096, or what the model takes if that is less")
