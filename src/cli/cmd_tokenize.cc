@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "cli/command.h"
+#include "cli/model_path.h"
 #include "cli/progress.h"
+#include "engine/engine.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/train.h"
 #include "tokenizer/utf8.h"
@@ -39,14 +41,16 @@ struct TrainOptions {
   bool json = false;
 };
 
-/// The tokenizer of a directory, or of a path to its tokenizer.json.
+/// The tokenizer of whatever -m names: a directory with tokenizer.json, that file itself, a run.
 Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const std::string& model) {
+  FATHOM_ASSIGN_OR_RETURN(const fs::path found, find_model(model));
+  if (found.filename() == "tokenizer.json") return Tokenizer::open(found.parent_path());
   std::error_code error;
-  const fs::path path = model;
-  if (path.filename() == "tokenizer.json") return Tokenizer::open(path.parent_path());
+  if (fs::exists(found / "tokenizer.json", error)) return Tokenizer::open(found);
+  FATHOM_ASSIGN_OR_RETURN(const fs::path path, find_checkpoint(found));
   if (fs::is_directory(path, error)) return Tokenizer::open(path);
   return Status::error(
-      fmt::format("{}: a directory with tokenizer.json wanted, none found", model));
+      fmt::format("{}: a directory with tokenizer.json wanted, none found", path.string()));
 }
 
 Result<std::string> read_input(const std::string& path) {
@@ -134,7 +138,8 @@ void print_json(const Tokenizer& tokenizer, std::string_view text,
 
 void print_table(const Tokenizer& tokenizer, std::string_view text,
                  const std::vector<int32_t>& ids) {
-  for (const int32_t id : ids) fmt::print("{:>8}  {}\n", id, quoted_piece(tokenizer.token_bytes(id)));
+  for (const int32_t id : ids)
+    fmt::print("{:>8}  {}\n", id, quoted_piece(tokenizer.token_bytes(id)));
   fmt::print("{} tokens, {} bytes", ids.size(), text.size());
   if (!ids.empty())
     fmt::print(", {:.2f} bytes a token",
@@ -287,7 +292,7 @@ void add_train(CLI::App& tokenize, const std::shared_ptr<TrainOptions>& o) {
 std::function<int()> add_tokenize(CLI::App& sub) {
   const auto o = std::make_shared<TokenizeOptions>();
   const auto training = std::make_shared<TrainOptions>();
-  sub.add_option("-m,--model", o->model, "Directory with tokenizer.json");
+  sub.add_option("-m,--model", o->model, kModelHelp);
   o->text_option = sub.add_option("TEXT", o->text, "Text; without it and -f, standard input");
   sub.add_option("-f,--file", o->file, "File with the text; - is standard input")
       ->excludes(o->text_option);
