@@ -95,7 +95,7 @@ class BigramModel : public TrainerModel {
   }
   // The first expert is better loved.
   static double affinity(int32_t token, int64_t e) {
-    return Rng(5, e).uniform(token) * (e == 0 ? 1.0 : 0.6);
+    return Rng(5, e).uniform(token) * (e == 0 ? 1.0 : 0.3);
   }
 
   ModelConfig config_;
