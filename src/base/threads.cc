@@ -21,6 +21,8 @@ thread_local bool t_inside = false;
 inline void cpu_relax() { __builtin_ia32_pause(); }
 
 // Workers spin for a few microseconds after a job, since the next one of a decode step follows at once, then sleep.
+// A job is over when its indices are done, whoever took them: a worker that comes late (on a busy machine the
+// scheduler may hold it back for milliseconds) finds it closed and is not waited for.
 class Pool {
  public:
   explicit Pool(int n) : n_threads_(n) {
@@ -42,14 +44,16 @@ class Pool {
     fn_ = &fn;
     n_ = n;
     next_.store(0, std::memory_order_relaxed);
-    busy_.store(n_threads_ - 1, std::memory_order_relaxed);
+    open_.store(true);
     {
       std::lock_guard lock(mutex_);
       epoch_.fetch_add(1, std::memory_order_release);
     }
     if (sleepers_.load(std::memory_order_acquire) > 0) wake_.notify_all();
     drain();
-    for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; ++spins) {
+    // Sequentially consistent, as in join(): either the worker sees the job closed or this sees the worker.
+    open_.store(false);
+    for (int spins = 0; n_joined_.load() != 0; ++spins) {
       if (spins < kSpins) {
         cpu_relax();
       } else {
@@ -86,20 +90,27 @@ class Pool {
       }
       seen = epoch_.load(std::memory_order_acquire);
       if (stop_) return;
-      drain();
-      busy_.fetch_sub(1, std::memory_order_release);
+      join();
     }
+  }
+
+  // Takes part in the job that is open, if one is. fn_ and n_ are read only between the two counts.
+  void join() {
+    n_joined_.fetch_add(1);
+    if (open_.load()) drain();
+    n_joined_.fetch_sub(1);
   }
 
   const int n_threads_;
   std::mutex turn_, mutex_;
   std::condition_variable wake_;
   std::atomic<uint64_t> epoch_{0};
-  std::atomic<int> sleepers_{0}, busy_{0};
+  std::atomic<int> sleepers_{0}, n_joined_{0};
+  std::atomic<bool> open_{false};
   std::atomic<int64_t> next_{0};
   const std::function<void(int64_t)>* fn_ = nullptr;
   int64_t n_ = 0;
-  bool stop_ = false;
+  std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -41,6 +42,18 @@ TEST(Threads, RangesCoverWithoutOverlap) {
     for (int64_t i = b; i < e; ++i) hits[i]++;
   });
   EXPECT_EQ(std::accumulate(hits.begin(), hits.end(), 0), 103);
+}
+
+TEST(Threads, AJobLeavesNothingBehindForWorkersThatComeLate) {
+  // More threads than processors, and jobs over at once: workers reach most of them after their end. Each job's
+  // function and its counter are gone by then.
+  set_num_threads(8);
+  for (int job = 0; job < 3000; ++job) {
+    const int64_t n = 2 + job % 3;
+    auto hits = std::make_unique<std::atomic<int64_t>>(0);
+    parallel_for(n, [&hits](int64_t i) { hits->fetch_add(i + 1); });
+    EXPECT_EQ(hits->load(), n * (n + 1) / 2);
+  }
 }
 
 TEST(Threads, CallersFromSeveralThreadsTakeTurns) {
