@@ -273,6 +273,16 @@ TEST_F(Speaking, ChatOverAPipeAnswersLineByLineAndSaves) {
   EXPECT_FALSE(loaded.out.empty());
 }
 
+TEST_F(Speaking, ChatGivesEventsToo) {
+  const auto list = events(run("chat --json -n 3 --seed 1 -m " + path("model"), "one\ntwo\n").out);
+  ASSERT_EQ(list.size(), 10u);
+  for (size_t first : {0, 5}) {
+    EXPECT_EQ(list[first]["event"], "start");
+    EXPECT_EQ(list[first + 4]["event"], "end");
+    EXPECT_EQ(list[first + 4]["stats"]["n_generated"], 3);
+  }
+}
+
 TEST_F(Speaking, ABaseModelIsNotMadeToAnswer) {
   const std::string model = path("model");
   EXPECT_NE(run("run --chat -p hi -m " + model).err.find("a base model: it continues text"),

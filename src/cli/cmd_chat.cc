@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/file.h"
+#include "cli/answer_events.h"
 #include "cli/answer_printer.h"
 #include "cli/command.h"
 #include "cli/generation_flags.h"
@@ -23,7 +24,7 @@ constexpr int64_t kBaseModelTokens = 256;
 struct ChatFlags {
   GenerationFlags generation;
   std::string system, chat_template;
-  bool think = false, no_think = false;
+  bool think = false, no_think = false, json = false;
 };
 
 // What a session has seen so far, for /stats.
@@ -55,13 +56,14 @@ class ChatSession {
       : engine_(engine),
         conversation_(engine, std::move(options)),
         options_(generation_options(flags.generation, engine)),
-        editor_(chat_history_file()) {
+        editor_(chat_history_file()),
+        json_(flags.json) {
     if (conversation_.completes_text() && options_.n_predict < 0)
       options_.n_predict = kBaseModelTokens;
   }
 
   int run() {
-    catch_interrupt();
+    catch_interrupt(/*once=*/false);
     welcome();
     for (std::string message; !left_;) {
       const LineEditor::Outcome outcome = editor_.read(message);
@@ -81,7 +83,9 @@ class ChatSession {
     if (is_command(message)) return command(message);
     const bool blank = message.find_first_not_of(" \t\n") == std::string::npos;
     if (!blank) return answer(message);
-    if (conversation_.completes_text() && !conversation_.messages().empty()) return answer("");
+    if (!conversation_.completes_text() || conversation_.messages().empty()) return {};
+    if (!ended_) return answer("");
+    note("the model ended this text; type the beginning of another\n");
     return {};
   }
 
@@ -116,19 +120,36 @@ class ChatSession {
   Status answer(const std::string& message) {
     clear_interrupt();
     FATHOM_RETURN_IF_ERROR(conversation_.say(message, options_));
-    AnswerPrinter printer(conversation_.opens_thought());
     std::string text;
+    auto stats = json_ ? stream_events(text) : stream_text(text);
+    clear_interrupt();
+    conversation_.answered(text);
+    ended_ = conversation_.sequence().finish_reason() == FinishReason::kEos;
+    if (!stats.ok()) return stats.status();
+    totals_.add(stats.value());
+    return {};
+  }
+
+  Result<GenerationStats> stream_text(std::string& text) {
+    AnswerPrinter printer(conversation_.opens_thought());
     auto stats = stream_answer(engine_, conversation_.sequence(), [&](const TokenEvent& token) {
       text += token.text;
       printer.print(token.text);
     });
     printer.finish();
-    clear_interrupt();
-    conversation_.answered(text);
-    if (!stats.ok()) return stats.status();
-    totals_.add(stats.value());
-    note(describe(stats.value(), engine_) + "\n");
-    return {};
+    if (stats.ok()) note(describe(stats.value(), engine_) + "\n");
+    return stats;
+  }
+
+  Result<GenerationStats> stream_events(std::string& text) {
+    Sequence& sequence = conversation_.sequence();
+    print_start_event(engine_, sequence, options_.sampling);
+    auto stats = stream_answer(engine_, sequence, [&](const TokenEvent& token) {
+      text += token.text;
+      print_token_event(token);
+    });
+    if (stats.ok()) print_end_event(sequence, stats.value());
+    return stats;
   }
 
   Status reset() {
@@ -146,6 +167,7 @@ class ChatSession {
   Status load(const std::string& file) {
     FATHOM_ASSIGN_OR_RETURN(const std::string text, read_file(file));
     FATHOM_RETURN_IF_ERROR(conversation_.load(text, file));
+    ended_ = false;
     note(fmt::format("loaded {}\n", file));
     return {};
   }
@@ -197,7 +219,7 @@ class ChatSession {
   GenerationOptions options_;
   LineEditor editor_;
   SessionTotals totals_;
-  bool left_ = false, failed_ = false;
+  bool json_, ended_ = false, left_ = false, failed_ = false;
 };
 
 Result<int> chat(const ChatFlags& flags) {
@@ -228,6 +250,8 @@ std::function<int()> add_chat(CLI::App& sub) {
   auto* think = sub.add_flag("--think", flags->think,
                              "Let the model think first, where its template has that switch");
   sub.add_flag("--no-think", flags->no_think, "Let it answer at once")->excludes(think);
+  sub.add_flag("--json", flags->json,
+               "Answers as JSON objects, one a line: start, a token each, end with figures");
   return [flags] {
     const auto result = chat(*flags);
     return result.ok() ? result.value() : fail(result.status());

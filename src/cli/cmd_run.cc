@@ -4,9 +4,9 @@
 
 #include <iostream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "cli/answer_events.h"
 #include "cli/answer_printer.h"
 #include "cli/command.h"
 #include "cli/generation_flags.h"
@@ -16,8 +16,6 @@
 
 namespace fathom {
 namespace {
-
-using nlohmann::ordered_json;
 
 struct RunFlags {
   GenerationFlags generation;
@@ -35,39 +33,6 @@ Result<std::string> read_prompt(const RunFlags& flags) {
   }
   if (!from_stdin) return read_file(flags.file);
   return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
-}
-
-void print_event(const ordered_json& event) {
-  fmt::print("{}\n", event.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
-  std::fflush(stdout);
-}
-
-ordered_json start_event(const Engine& engine, const Sequence& sequence,
-                         const GenerationOptions& o) {
-  const SamplingOptions& s = o.sampling;
-  return {{"event", "start"},        {"model", engine.where()},
-          {"seed", s.seed},          {"n_prompt", sequence.n_prompt()},
-          {"n_ctx", engine.n_ctx()}, {"temperature", s.temp},
-          {"top_k", s.top_k},        {"top_p", s.top_p},
-          {"min_p", s.min_p}};
-}
-
-ordered_json end_event(const Sequence& sequence, const GenerationStats& stats) {
-  return {{"event", "end"},
-          {"finish_reason", finish_reason_name(sequence.finish_reason())},
-          {"stats",
-           {{"n_prompt", stats.n_prompt},
-            {"n_reused", stats.n_reused},
-            {"n_generated", stats.n_generated},
-            {"prompt_tokens_per_s", stats.prefill_rate()},
-            {"generation_tokens_per_s", stats.decode_rate()},
-            {"prefill_s", stats.prefill_s},
-            {"decode_s", stats.decode_s},
-            {"cache_bytes", stats.cache_bytes}}}};
-}
-
-ordered_json token_event(const TokenEvent& token) {
-  return {{"event", "token"}, {"id", token.id}, {"text", token.text}, {"logprob", token.logprob}};
 }
 
 Result<int> run(const RunFlags& flags) {
@@ -92,20 +57,19 @@ Result<int> run(const RunFlags& flags) {
   FATHOM_RETURN_IF_ERROR(conversation.say(prompt, options));
   Sequence& sequence = conversation.sequence();
 
-  catch_interrupt();
+  catch_interrupt(/*once=*/true);
   AnswerPrinter printer(conversation.opens_thought());
   if (flags.json) {
-    print_event(start_event(*engine, sequence, options));
+    print_start_event(*engine, sequence, options.sampling);
   } else if (!flags.chat) {
     printer.echo_prompt(prompt);
   }
   FATHOM_ASSIGN_OR_RETURN(const GenerationStats stats,
                           stream_answer(*engine, sequence, [&](const TokenEvent& token) {
-                            if (!flags.json) return printer.print(token.text);
-                            if (token.id >= 0) print_event(token_event(token));
+                            flags.json ? print_token_event(token) : printer.print(token.text);
                           }));
   if (flags.json) {
-    print_event(end_event(sequence, stats));
+    print_end_event(sequence, stats);
   } else {
     printer.finish();
     fmt::print(stderr, "{} · seed {}\n", describe(stats, *engine), options.sampling.seed);

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <clocale>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <cwchar>
@@ -49,8 +50,18 @@ void use_utf8() {
   if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+// The editor writes to the terminal even where answers go to a file.
+std::FILE* screen() { return is_terminal(stdout) ? stdout : stderr; }
+
 void say(std::string_view sequence) {
-  [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, sequence.data(), sequence.size());
+  std::fwrite(sequence.data(), 1, sequence.size(), screen());
+  std::fflush(screen());
+}
+
+std::string with_tab_symbols(std::string_view message) {
+  std::string out;
+  for (char c : message) c == '\t' ? out += kTabSymbolUtf8 : out += c;
+  return out;
 }
 
 std::string with_tabs(std::string_view line) {
@@ -169,7 +180,7 @@ struct LineEditor::State {
   void open() {
     use_utf8();
     catch_resize();
-    editor = el_init("fathom", stdin, stdout, stderr);
+    editor = el_init("fathom", stdin, screen(), stderr);
     history = history_init();
     HistEvent event;
     ::history(history, &event, H_SETSIZE, kHistorySize);
@@ -206,7 +217,7 @@ struct LineEditor::State {
 
   void remember(const std::string& message) {
     HistEvent event;
-    ::history(history, &event, H_ENTER, message.c_str());
+    ::history(history, &event, H_ENTER, with_tab_symbols(message).c_str());
     if (!history_file.empty()) ::history(history, &event, H_SAVE, history_file.c_str());
   }
 };

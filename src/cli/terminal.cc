@@ -27,9 +27,10 @@ bool shows_color(std::FILE* file) {
   return !plain && is_terminal(file);
 }
 
-void catch_interrupt() {
+void catch_interrupt(bool once) {
   struct sigaction action {};
   action.sa_handler = [](int) { g_interrupted.store(true, std::memory_order_relaxed); };
+  action.sa_flags = once ? static_cast<int>(SA_RESETHAND) : 0;
   sigemptyset(&action.sa_mask);  // no SA_RESTART: a blocked read must return
   sigaction(SIGINT, &action, nullptr);
 }

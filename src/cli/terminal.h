@@ -18,8 +18,9 @@ inline constexpr const char* kBold = "\x1b[1m";
 inline constexpr const char* kPlain = "\x1b[0m";
 }  // namespace style
 
-/// Ctrl-C sets a flag from now on instead of ending the program.
-void catch_interrupt();
+/// Ctrl-C sets a flag from now on instead of ending the program; where `once`, a second one ends
+/// it.
+void catch_interrupt(bool once);
 bool interrupted();
 void clear_interrupt();
 
