@@ -1,0 +1,173 @@
+// fathom chat at a terminal: what a person types, pastes and interrupts, through a pseudo-terminal.
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/file.h"
+#include "checkpoint/synthetic.h"
+
+namespace fathom {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kData = FATHOM_SOURCE_DIR "/tests/golden/data";
+
+/// A program on a pseudo-terminal of its own.
+class Terminal {
+ public:
+  Terminal(const std::vector<std::string>& arguments, const std::string& home) {
+    winsize size{.ws_row = 40, .ws_col = 120, .ws_xpixel = 0, .ws_ypixel = 0};
+    child_ = forkpty(&fd_, nullptr, nullptr, &size);
+    if (child_ != 0) return;
+    setenv("TERM", "xterm", 1);
+    setenv("HOME", home.c_str(), 1);
+    unsetenv("XDG_STATE_HOME");
+    unsetenv("NO_COLOR");
+    std::vector<char*> argv;
+    for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  ~Terminal() {
+    if (child_ > 0) kill(child_, SIGKILL);
+    if (child_ > 0) waitpid(child_, nullptr, 0);
+    close(fd_);
+  }
+  void type(const std::string& keys) {
+    ASSERT_EQ(write(fd_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+  }
+
+  /// Reads on until `text` comes after what was awaited before; false: it did not within a minute.
+  bool await(const std::string& text) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    for (;;) {
+      const size_t at = seen_.find(text, awaited_);
+      if (at != std::string::npos) {
+        awaited_ = at + text.size();
+        return true;
+      }
+      if (std::chrono::steady_clock::now() > deadline || !read_more()) return false;
+    }
+  }
+  /// Reads to the end; the exit status of the program, -1 for a signal.
+  int wait() {
+    while (read_more()) {
+    }
+    int status = 0;
+    waitpid(child_, &status, 0);
+    child_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  const std::string& seen() const { return seen_; }
+
+ private:
+  bool read_more() {
+    char buffer[4096];
+    pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
+    if (poll(&p, 1, 60000) <= 0) return false;
+    const ssize_t n = read(fd_, buffer, sizeof buffer);
+    if (n <= 0) return false;
+    seen_.append(buffer, static_cast<size_t>(n));
+    return true;
+  }
+  int fd_ = -1;
+  pid_t child_ = -1;
+  std::string seen_;
+  size_t awaited_ = 0;
+};
+
+class ChatTerminal : public testing::Test {
+ protected:
+  ChatTerminal()
+      : root_(fs::path(testing::TempDir()) / ("fathom-terminal-" + std::to_string(getpid()))) {
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+    auto config = read_model_config(fs::path(kData) / "v3-tiny-bf16/config.json");
+    FATHOM_CHECK(config.ok());
+    config.value().vocab_size = 2112;
+    FATHOM_CHECK(write_synthetic_checkpoint(root_ / "model", config.value(), {.seed = 3}).ok());
+    fs::copy_file(fs::path(kData) / "tokenizers/v3-style/tokenizer.json",
+                  root_ / "model/tokenizer.json");
+  }
+  ~ChatTerminal() override { fs::remove_all(root_); }
+  std::vector<std::string> chat(const std::vector<std::string>& flags) const {
+    std::vector<std::string> arguments = {
+        FATHOM_BINARY, "chat",        "-m",     (root_ / "model").string(),
+        "--template",  "deepseek-r1", "--seed", "1"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return arguments;
+  }
+  std::string saved_content(Terminal& terminal, size_t message) {
+    const fs::path file = root_ / "talk.json";
+    terminal.type("/save " + file.string() + "\r");
+    EXPECT_TRUE(terminal.await("saved to")) << terminal.seen();
+    return nlohmann::json::parse(read_file(file).value())["messages"][message]["content"];
+  }
+  fs::path root_;
+};
+
+TEST_F(ChatTerminal, APastedTextIsOneMessageAndALineMayGoOn) {
+  Terminal terminal(chat({"-n", "4"}), root_.string());
+  ASSERT_TRUE(terminal.await("Ctrl-D leaves")) << terminal.seen();
+  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  terminal.type("\x1b[200~one\n\ttwo é\x1b[201~ three\r");
+  ASSERT_TRUE(terminal.await("answer 4 tokens")) << terminal.seen();
+  EXPECT_EQ(saved_content(terminal, 0), "one\n\ttwo é three");
+  terminal.type("four \\\r");
+  ASSERT_TRUE(terminal.await("… ")) << terminal.seen();
+  terminal.type("five\r");
+  ASSERT_TRUE(terminal.await("answer 4 tokens")) << terminal.seen();
+  EXPECT_EQ(saved_content(terminal, 2), "four \nfive");
+  terminal.type("\x04");
+  EXPECT_EQ(terminal.wait(), 0);
+  const fs::path history = root_ / ".local/state/fathom/history";
+  EXPECT_NE(read_file(history).value().find("five"), std::string::npos);
+  EXPECT_EQ(fs::status(history).permissions() & fs::perms::others_read, fs::perms::none);
+}
+
+TEST_F(ChatTerminal, ThoughtsAreDimmed) {
+  Terminal terminal(chat({"-n", "2"}), root_.string());
+  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  terminal.type("hello\r");
+  EXPECT_TRUE(terminal.await("\x1b[2m<think>")) << terminal.seen();
+  EXPECT_TRUE(terminal.await("\x1b[0m")) << terminal.seen();
+}
+
+TEST_F(ChatTerminal, CtrlCStopsTheAnswerAndTheLineButNotTheProgram) {
+  Terminal terminal(chat({"--ignore-eos"}), root_.string());
+  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  terminal.type("hello\r");
+  ASSERT_TRUE(terminal.await("<think>")) << terminal.seen();
+  terminal.type("\x03");
+  ASSERT_TRUE(terminal.await("cache ")) << terminal.seen();
+  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  terminal.type("a line never sent\x03");
+  ASSERT_TRUE(terminal.await("Ctrl-D or /exit leaves")) << terminal.seen();
+  terminal.type("/stats\r");
+  EXPECT_TRUE(terminal.await("answers 1")) << terminal.seen();
+  terminal.type("/exit\r");
+  EXPECT_EQ(terminal.wait(), 0);
+}
+
+TEST_F(ChatTerminal, ControlCharactersOfAModelDoNotReachTheTerminal) {
+  // The text of the prompt is echoed by run; what holds for it holds for the answer, which takes
+  // the same way.
+  Terminal terminal({FATHOM_BINARY, "run", "-m", (root_ / "model").string(), "-n", "1", "-p",
+                     "a\x1b]0;title\x07z"},
+                    root_.string());
+  EXPECT_EQ(terminal.wait(), 0);
+  EXPECT_NE(terminal.seen().find("a]0;titlez"), std::string::npos) << terminal.seen();
+}
+
+}  // namespace
+}  // namespace fathom
