@@ -69,6 +69,7 @@ class FindCheckpoint : public testing::Test {
 };
 
 TEST_F(FindCheckpoint, OfARunIsTheOneWithTheHighestStep) {
+  std::ofstream(root_ / "config.json") << "{}";  // as a run directory has it
   for (const char* d : {"step-9", "step-10", "step-2", "step-", "step-11x", "other"}) {
     make(std::string("checkpoints/") + d);
   }
@@ -86,7 +87,7 @@ TEST_F(FindCheckpoint, SaysWhatIsMissing) {
 
 TEST_F(FindCheckpoint, AModelDirectoryStandsForItself) {
   make("checkpoints/step-1");
-  std::ofstream(root_ / "config.json") << "{}";
+  std::ofstream(root_ / "model.safetensors") << "x";
   EXPECT_EQ(find_checkpoint(root_).value(), root_);
 }
 

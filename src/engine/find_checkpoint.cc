@@ -22,6 +22,13 @@ int64_t step_of(const fs::path& directory) {
   return error == std::errc() && stop == end ? step : -1;
 }
 
+// A run has a config.json too, so only weights tell a model's directory from it.
+bool has_weights(const fs::path& directory) {
+  std::error_code error;
+  return fs::exists(directory / "model.safetensors", error) ||
+         fs::exists(directory / "model.safetensors.index.json", error);
+}
+
 }  // namespace
 
 Result<fs::path> find_checkpoint(const fs::path& path) {
@@ -31,7 +38,7 @@ Result<fs::path> find_checkpoint(const fs::path& path) {
         fmt::format("{}: a model's directory wanted, nothing found", path.string()));
   }
   const fs::path checkpoints = path / "checkpoints";
-  if (fs::exists(path / "config.json", error) || !fs::is_directory(checkpoints, error)) return path;
+  if (has_weights(path) || !fs::is_directory(checkpoints, error)) return path;
   fs::path newest;
   int64_t newest_step = -1;
   for (const auto& entry : fs::directory_iterator(checkpoints, error)) {
