@@ -112,6 +112,16 @@ class TrainProgram : public testing::Test {
   }
   std::string text(const char* name) { return read_file(folder_ / name).value(); }
 
+  // Its name, or nothing.
+  std::string newest_checkpoint(const char* run) {
+    std::string newest;
+    std::error_code error;
+    fs::directory_iterator it(folder_ / run / "checkpoints", error), end;
+    for (; !error && it != end; it.increment(error))
+      newest = std::max(newest, it->path().filename().string());
+    return newest.starts_with("step-") ? newest : "";
+  }
+
   // What two equal runs have in common: each file of the last checkpoint, the log without times.
   std::map<std::string, std::string> outcome(const char* run) {
     std::map<std::string, std::string> files;
@@ -138,13 +148,23 @@ class TrainProgram : public testing::Test {
 TEST_F(TrainProgram, KilledAtRandomMomentsAndResumedItEndsWithTheSameBits) {
   ASSERT_EQ(wait(start({"train", "run.toml", "-o", "whole", "-t", "1"})), 0) << text("err");
   int kills = 0, code = -1;
-  for (uint64_t attempt = 0; attempt < 40; ++attempt) {
+  for (uint64_t attempt = 0; attempt < 11; ++attempt) {
+    const std::string newest = newest_checkpoint("killed");
     const pid_t pid = start({"train", "run.toml", "-o", "killed", "--resume", "-t", "2"});
-    if (attempt < 12) {
-      usleep(static_cast<useconds_t>(10000 + Rng(23, 0).below(attempt, 250000)));
+    // Every other attempt dies anywhere in its first moments, the others some time after they saved
+    // something new.
+    int status = 0;
+    pid_t ended = 0;
+    while (attempt % 2 == 1 && ended == 0 && newest_checkpoint("killed") == newest) {
+      usleep(1000);
+      ended = waitpid(pid, &status, WNOHANG);
+    }
+    if (attempt < 10 && ended == 0) {
+      usleep(static_cast<useconds_t>(Rng(23, 0).below(attempt, 100000)));
       kill(pid, SIGKILL);
     }
-    code = wait(pid);
+    if (ended == 0) waitpid(pid, &status, 0);
+    code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (code == 0) break;
     ASSERT_EQ(code, -1) << text("err");
     ++kills;
@@ -173,6 +193,28 @@ TEST_F(TrainProgram, SigtermSavesACheckpointAndEndsWithOne) {
   char name[32];
   snprintf(name, sizeof name, "step-%08d", last["step"].get<int>());
   EXPECT_TRUE(fs::exists(folder_ / "run/checkpoints" / name / "state.json")) << name;
+}
+
+TEST_F(TrainProgram, ACheckpointIsAPlaceToStartFrom) {
+  ASSERT_EQ(wait(start({"train", "run.toml", "-o", "first"})), 0) << text("err");
+  const std::string toml = kRunToml;
+  std::ofstream(folder_ / "more.toml")
+      << "[model]\ninit_from = \"first/checkpoints/step-00000060\"\n"
+      << toml.substr(toml.find("[tokenizer]"));
+  ASSERT_EQ(wait(start({"train", "more.toml", "-o", "more", "--set", "train.steps=2"})), 0)
+      << text("err");
+  const auto loss = [&](const char* run, size_t line) {
+    std::ifstream log(folder_ / run / "log.jsonl");
+    std::string s;
+    for (size_t i = 0; i <= line; ++i) std::getline(log, s);
+    return nlohmann::json::parse(s)["loss_ce"].get<double>();
+  };
+  EXPECT_GT(loss("first", 0), 5.5);  // ln 320 = 5.77
+  EXPECT_LT(loss("more", 0), loss("first", 0) - 1);
+  // Once it has a checkpoint of its own, the run needs the other no more.
+  fs::remove_all(folder_ / "first");
+  EXPECT_EQ(wait(start({"train", "more", "--resume", "--set", "train.steps=3"})), 0) << text("err");
+  EXPECT_EQ(newest_checkpoint("more"), "step-00000003");
 }
 
 TEST_F(TrainProgram, BadCallsSayWhatWasWanted) {
