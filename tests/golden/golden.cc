@@ -81,11 +81,10 @@ std::vector<int64_t> shape_of(const std::string& list) {
 }  // namespace
 
 std::vector<fs::path> golden_roots() {
-  std::vector<fs::path> roots;
+  const fs::path repository = FATHOM_SOURCE_DIR;
+  std::vector<fs::path> roots = {repository / "tests/golden/data"};
   const char* named = std::getenv("FATHOM_GOLDEN");
   if (named == nullptr || *named == '\0') {
-    const fs::path repository = FATHOM_SOURCE_DIR;
-    roots.push_back(repository / "tests/golden/data");
     const fs::path shared = repository.parent_path() / "shared/golden";
     if (fs::is_directory(shared)) roots.push_back(shared);
     return roots;

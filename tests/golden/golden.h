@@ -11,9 +11,10 @@
 
 namespace fathom {
 
-/// The directories named by FATHOM_GOLDEN (separated by colons); by default tests/golden/data of
-/// the repository and, where it exists, ../shared/golden beside the repository. Throws
-/// std::runtime_error where a named directory does not exist.
+/// tests/golden/data of the repository, so that every kind of folder is there, and besides it the
+/// directories named by FATHOM_GOLDEN (separated by colons) or, without that, ../shared/golden
+/// beside the repository where it exists. Throws std::runtime_error where a named directory does
+/// not exist.
 std::vector<std::filesystem::path> golden_roots();
 
 /// Every folder under golden_roots(), themselves included and at most four levels down, for which
