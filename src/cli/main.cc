@@ -20,6 +20,7 @@ const Command kCommands[] = {
     {"train", "Pretrain a model as RUN.toml says", add_train},
     {"logits", "Logits of a list of tokens, as an array for numpy", add_logits},
     {"bench", "Speed of a model or of training, beside the machine's own limits", add_bench},
+    {"cost", "The books: what a model, a run and a token cost", add_cost},
     {nullptr, nullptr, nullptr},
 };
 

@@ -1,0 +1,35 @@
+// fathom cost: the books. One row a subcommand below it, each in a cmd_cost_*.cc of its own.
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/cost_commands.h"
+
+namespace fathom {
+namespace {
+
+const Command kCostCommands[] = {
+    // One row a subcommand, in the order of the help.
+    {nullptr, nullptr, nullptr},
+};
+
+}  // namespace
+
+std::function<int()> add_cost(CLI::App& sub) {
+  sub.require_subcommand(1);
+  auto subs = std::make_shared<std::vector<std::pair<CLI::App*, std::function<int()>>>>();
+  for (const Command& c : kCostCommands) {
+    if (c.name == nullptr) break;
+    CLI::App* below = sub.add_subcommand(c.name, c.summary);
+    subs->emplace_back(below, c.add(*below));
+  }
+  return [subs] {
+    for (auto& [below, run] : *subs) {
+      if (below->parsed()) return run();
+    }
+    return 2;
+  };
+}
+
+}  // namespace fathom

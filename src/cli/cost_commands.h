@@ -1,0 +1,8 @@
+// What cmd_cost.cc's table names: the subcommands of fathom cost.
+#pragma once
+
+#include "cli/command.h"
+
+namespace fathom {
+
+}  // namespace fathom
