@@ -1,0 +1,141 @@
+#include "cost/catalogue.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "cost/flops.h"
+
+namespace fathom {
+namespace {
+
+constexpr const char* kModel = R"([[model]]
+name = "abyss-1"
+aliases = ["Abyss One"]
+title = "Abyss 1"
+org = "Deep Sea"
+whose = "Deep Sea"
+source = "Report"
+date = "2024-12-27"
+)";
+constexpr const char* kClaim = R"([[claim]]
+model = "abyss-1"
+what = "device_hours"
+phase = "pretraining"
+value = "2.664M h"
+basis = "physical"
+whose = "Deep Sea"
+source = "Report, table 1"
+date = "2024-12"
+)";
+
+std::string refusal(const std::string& text) {
+  Catalogue catalogue;
+  Status status = add_catalogue_text(catalogue, text, "x.toml");
+  if (status.ok()) status = check_references(catalogue);
+  EXPECT_FALSE(status.ok()) << text;
+  return status.message();
+}
+
+std::string without(std::string text, const std::string& line_start) {
+  const size_t at = text.find("\n" + line_start) + 1;
+  return text.erase(at, text.find('\n', at) + 1 - at);
+}
+
+std::string with(const std::string& text, const std::string& line) {
+  const size_t key = line.find(' ');
+  const bool present = text.find("\n" + line.substr(0, key + 1)) != std::string::npos;
+  return (present ? without(text, line.substr(0, key + 1)) : text) + line + "\n";
+}
+
+TEST(Catalogue, ReadsAnEntryWithItsUnits) {
+  Catalogue c;
+  ASSERT_TRUE(add_catalogue_text(c, std::string(kModel) + kClaim, "x.toml").ok());
+  ASSERT_TRUE(check_references(c).ok());
+  ASSERT_EQ(c.claims.size(), 1u);
+  EXPECT_EQ(c.claims[0].value, Range::exactly(2.664e6));
+  EXPECT_EQ(c.claims[0].basis, Basis::kPhysical);
+  EXPECT_EQ(c.claims[0].from.date, "2024-12");
+  EXPECT_EQ(c.claims[0].from.where, "x.toml:9");
+  for (const char* name : {"abyss-1", "Abyss 1", "ABYSS_ONE"})
+    EXPECT_TRUE(c.model(name).ok()) << name;
+}
+
+TEST(Catalogue, ARangeMayLeaveItsMiddleOut) {
+  Catalogue c;
+  const std::string claim =
+      with(with(without(kClaim, "value"), "low = \"1M h\""), "high = \"4M h\"");
+  ASSERT_TRUE(add_catalogue_text(c, claim, "x.toml").ok());
+  EXPECT_EQ(c.claims[0].value, (Range{1e6, 2e6, 4e6}));
+}
+
+TEST(Catalogue, AnEntryWithoutSourceDateOrBasisIsRefused) {
+  for (const char* key : {"source", "date", "basis", "whose", "model", "what", "phase"}) {
+    EXPECT_EQ(refusal(without(kClaim, key)),
+              std::string("x.toml:1: claim: ") + key + " wanted, not found");
+  }
+  for (const char* key : {"source", "date", "whose", "title"}) {
+    EXPECT_EQ(refusal(without(kModel, key)),
+              std::string("x.toml:1: model: ") + key + " wanted, not found");
+  }
+  EXPECT_EQ(refusal(without(kClaim, "value")),
+            "x.toml:1: claim: value, or low and high (and mid), wanted, none of these found");
+}
+
+TEST(Catalogue, WhatItDoesNotKnowIsRefusedByName) {
+  EXPECT_EQ(refusal(with(kClaim, "sorce = \"x\"")),
+            "x.toml:10: claim: unknown key \"sorce\" (source meant?)");
+  EXPECT_EQ(refusal(with(kClaim, "value = \"2.664M tokens\"")),
+            "x.toml:9: value: a number in h (such as 2.788M h) wanted, \"2.664M tokens\" found");
+  EXPECT_EQ(refusal(with(kClaim, "value = \"-2 h\"")),
+            "x.toml:9: value: a number of 0 or more wanted, \"-2 h\" found");
+  EXPECT_EQ(refusal(with(kClaim, "value = 2.664")),
+            "x.toml:9: value: a number in h (such as 2.788M h) wanted, \"2.664\" found");
+  EXPECT_NE(refusal(with(kClaim, "basis = \"cheap\"")).find("basis: one of physical, rental,"),
+            std::string::npos);
+  EXPECT_NE(refusal(with(kClaim, "what = \"hours\"")).find("what: one of device_hours,"),
+            std::string::npos);
+  EXPECT_EQ(refusal(with(kClaim, "date = \"2024-13\"")),
+            "x.toml:9: date: a date (2024-12-27 or 2024-12) wanted, '2024-13' found");
+  EXPECT_EQ(refusal(with(kClaim, "date = \"2023-02-29\"")),
+            "x.toml:9: date: a date (2024-12-27 or 2024-12) wanted, '2023-02-29' found");
+  EXPECT_NE(refusal(with(kClaim, "primary = false")).find("wants a note"), std::string::npos);
+  EXPECT_EQ(refusal("[[claims]]\n"), "x.toml:1: file: unknown key \"claims\" (claim meant?)");
+  EXPECT_NE(refusal("claim = 1\n").find("entries [[claim]] wanted"), std::string::npos);
+  EXPECT_NE(refusal("a = \n").find("x.toml:1: TOML wanted"), std::string::npos);
+}
+
+TEST(Catalogue, ReferencesMustExist) {
+  EXPECT_EQ(refusal(kClaim), "x.toml:1: model: abyss-1: the catalogue has no such model");
+  EXPECT_EQ(refusal(std::string(kModel) + with(kClaim, "model = \"abyss-2\"")),
+            "x.toml:9: model: abyss-2: the catalogue has no such model (abyss-1 meant?)");
+  EXPECT_NE(refusal(std::string(kModel) + with(kClaim, "device = \"h900\""))
+                .find("h900: the catalogue has no such device"),
+            std::string::npos);
+  EXPECT_NE(refusal(std::string(kModel) + kModel).find("stands twice"), std::string::npos);
+  EXPECT_NE(refusal(with(kModel, "config = \"../x.json\"")).find("a path found"),
+            std::string::npos);
+  EXPECT_NE(refusal(with(kModel, "config = \"none.json\"")).find("no none.json found"),
+            std::string::npos);
+}
+
+TEST(Catalogue, APriceWantsItsMonth) {
+  const std::string price =
+      "[[price]]\nwhat = \"electricity\"\nvalue = \"$0.08/kWh\"\nmonth = \"2024-06\"\nwhose = "
+      "\"EIA\"\nsource = \"x\"\n";
+  Catalogue c;
+  EXPECT_TRUE(add_catalogue_text(c, price, "x.toml").ok());
+  EXPECT_EQ(refusal(without(price, "month")), "x.toml:1: price: month wanted, not found");
+  EXPECT_EQ(refusal(with(price, "value = \"$0.08\"")),
+            "x.toml:6: value: a number in $/kWh (such as $0.08/kWh) wanted, \"$0.08\" found");
+  EXPECT_EQ(refusal(with(price, "what = \"rental\"")), "x.toml:1: price: device wanted, not found");
+}
+
+TEST(Catalogue, YearsBetweenDates) {
+  EXPECT_NEAR(years_between("2024-03", "2024-12"), 0.75, 1e-9);
+  EXPECT_NEAR(years_between("2023-01-01", "2025-01-01"), 2, 1e-9);
+  EXPECT_LT(years_between("2025-01", "2024-01-31"), -0.9);
+}
+
+}  // namespace
+}  // namespace fathom
