@@ -137,5 +137,106 @@ TEST(Catalogue, YearsBetweenDates) {
   EXPECT_LT(years_between("2025-01", "2024-01-31"), -0.9);
 }
 
+Catalogue shipped() {
+  auto c = load_catalogue(std::filesystem::path(FATHOM_SOURCE_DIR) / "data/catalogue");
+  if (!c.ok()) throw std::runtime_error(c.message());
+  return std::move(c).value();
+}
+
+TEST(ShippedCatalogue, HoldsTheModelsUnderTheNamesThatPeopleUse) {
+  const Catalogue c = shipped();
+  for (const char* name : {"deepseek-v2",
+                           "deepseek-v3",
+                           "DeepSeek V3",
+                           "deepseek-r1-zero",
+                           "deepseek-r1",
+                           "r1",
+                           "gpt-3",
+                           "gpt-4",
+                           "GPT-4o",
+                           "gpt-4.5",
+                           "claude-3-opus",
+                           "claude-3.5-sonnet",
+                           "claude-3.7-sonnet",
+                           "llama-2",
+                           "llama-2-70b",
+                           "llama-3-8b",
+                           "llama-3-70b",
+                           "llama-3.1-405b",
+                           "gemini-1.0-ultra",
+                           "gemini-ultra",
+                           "grok-2",
+                           "grok-3",
+                           "grok-4",
+                           "qwen2.5-72b"}) {
+    const auto m = c.model(name);
+    ASSERT_TRUE(m.ok()) << m.message();
+    EXPECT_FALSE(c.claims_of(m.value()->name).empty()) << name;
+  }
+  for (const char* name : {"h800", "H100 SXM", "h100-pcie", "h200", "a100", "b200", "tpu-v4"}) {
+    const std::string slug = std::string(name) == "H100 SXM" ? "h100-sxm" : name;
+    EXPECT_TRUE(c.device(slug).ok()) << name;
+  }
+  EXPECT_EQ(c.model("deepseek-v33").message(),
+            "deepseek-v33: the catalogue has no such model (deepseek-v3 or "
+            "deepseek-v2 meant?)");
+}
+
+TEST(ShippedCatalogue, EveryPublishedConfigCountsAsPublished) {
+  const Catalogue c = shipped();
+  int configs = 0;
+  for (const Model& m : c.models) {
+    if (m.config.empty()) continue;
+    const auto config = c.config_of(m);
+    ASSERT_TRUE(config.ok()) << config.message();
+    const ParameterCount n = count_parameters(config.value());
+    EXPECT_NEAR(static_cast<double>(n.total) / *m.parameters_total, 1, 0.02) << m.name;
+    EXPECT_NEAR(static_cast<double>(n.active) / *m.parameters_active, 1, 0.03) << m.name;
+    ++configs;
+  }
+  EXPECT_GE(configs, 9);
+  EXPECT_FALSE(c.config_of(*c.model("gpt-4").value()).ok());
+}
+
+// Bytes of cache a token: "Insights into DeepSeek-V3" (ISCA 2025), table 1; training FLOPs a token:
+// its table 2.
+TEST(ShippedCatalogue, CacheAndFlopsArePublishedOnes) {
+  const Catalogue c = shipped();
+  const struct {
+    const char* name;
+    int64_t cache_bytes;
+    double gflops;
+  } published[] = {{"deepseek-v3", 70272, 250},
+                   {"deepseek-v2", 0, 155},
+                   {"llama-3.1-405b", 516096, 2448},
+                   {"qwen2.5-72b", 327680, 0}};
+  for (const auto& p : published) {
+    const ModelConfig config = c.config_of(*c.model(p.name).value()).value();
+    if (p.cache_bytes > 0) {
+      EXPECT_EQ(cache_bytes_per_token(config), p.cache_bytes) << p.name;
+    }
+    if (p.gflops > 0) {
+      EXPECT_NEAR(3 * forward_flops(config, 4096).total / 1e9, p.gflops, 0.03 * p.gflops) << p.name;
+    }
+  }
+}
+
+TEST(ShippedCatalogue, WhatIsNotPrimarySaysWhy) {
+  const Catalogue c = shipped();
+  std::set<std::string> kinds;
+  for (const Claim& claim : c.claims) {
+    EXPECT_TRUE(claim.from.primary || !claim.from.note.empty()) << claim.from.where;
+    EXPECT_GT(claim.value.low, 0) << claim.from.where;
+    kinds.insert(std::string(basis_name(claim.basis)));
+  }
+  for (const char* basis : {"physical", "rental", "amortised", "cloud", "acquisition", "statement",
+                            "company-hardware"}) {
+    EXPECT_TRUE(kinds.contains(basis)) << basis;
+  }
+  EXPECT_GE(c.prices_of("rental", "h100-sxm").size(), 6u);
+  EXPECT_LE(c.prices_of("rental", "h100-sxm").front()->from.date,
+            c.prices_of("rental", "h100-sxm").back()->from.date);
+}
+
 }  // namespace
 }  // namespace fathom

@@ -55,6 +55,19 @@ FlopsPerToken forward_flops(const ModelConfig& config, int64_t context_length) {
   return main;
 }
 
+double training_flops_per_token(const ModelConfig& config, int64_t context_length,
+                                FlopsDefinition definition, double parameters_active) {
+  if (definition == FlopsDefinition::kSixN) {
+    if (parameters_active > 0) return 6 * parameters_active;
+    return 6 * static_cast<double>(count_parameters(config).active);
+  }
+  const FlopsPerToken f = forward_flops(config, context_length);
+  if (definition == FlopsDefinition::kCausal) return 3 * f.total;
+  // The causal core counts (context + 1) / 2 positions a token, the other one all of them.
+  const double context = static_cast<double>(context_length);
+  return 3 * (f.total + f.attention_core * (2 * context / (context + 1) - 1));
+}
+
 ParameterCount count_parameters(const ModelConfig& config) {
   ParameterCount n;
   int64_t routed = 0;

@@ -27,6 +27,17 @@ struct FlopsPerToken {
 /// Forward pass over a sequence of `context_length` tokens. Requires: context_length >= 1.
 FlopsPerToken forward_flops(const ModelConfig& config, int64_t context_length);
 
+/// What the numerator of an MFU counts. One run has as many MFUs as there are definitions.
+enum class FlopsDefinition {
+  kNonCausal,  // attention as if every position attended to the whole context
+  kCausal,     // attention as it is: position i attends to i + 1 positions
+  kSixN,       // 6 x active parameters, attention's core left out
+};
+/// Of one token's training, forward and backward, without recomputation and MTP. kSixN takes
+/// `parameters_active`, or counts it where that is 0. Requires: context_length >= 1.
+double training_flops_per_token(const ModelConfig& config, int64_t context_length,
+                                FlopsDefinition definition, double parameters_active = 0);
+
 struct ParameterCount {
   int64_t total = 0;   // the main model
   int64_t active = 0;  // of these, what one token's forward pass uses: all but the experts that it

@@ -24,6 +24,19 @@ TEST(Flops, V3TrainsAtThePublished250GflopPerToken) {
   EXPECT_NEAR(3 * forward_flops(fixture("deepseek-v2"), 4096).total / 1e9, 155, 0.03 * 155);
 }
 
+// One run of V3, three numerators: 385 TFLOP/s a GPU causal, 432 non-causal (the same paper, table
+// 4), over the bf16 peak of 989.
+TEST(Flops, V3HasAnMfuForEachDefinition) {
+  const ModelConfig c = fixture("deepseek-v3");
+  const double tokens_per_s = 272.8e9 / 86400 / 2048;  // a GPU
+  const auto mfu = [&](FlopsDefinition d) {
+    return training_flops_per_token(c, 4096, d, 37e9) * tokens_per_s / 989e12;
+  };
+  EXPECT_NEAR(mfu(FlopsDefinition::kNonCausal), 0.437, 0.004);
+  EXPECT_NEAR(mfu(FlopsDefinition::kCausal), 0.390, 0.004);
+  EXPECT_NEAR(mfu(FlopsDefinition::kSixN), 0.346, 0.001);
+}
+
 TEST(Flops, PartsAddUpToTheTotal) {
   for (const char* name : {"deepseek-v3", "deepseek-v2-lite", "llama-3.1-8b", "qwen3-0.6b"}) {
     const FlopsPerToken f = forward_flops(fixture(name), 1000);
