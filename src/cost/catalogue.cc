@@ -116,7 +116,7 @@ double years_between(std::string_view from, std::string_view to) {
   return year_of(to) - year_of(from);
 }
 
-Result<const Model*> Catalogue::model(std::string_view name) const {
+Result<const CatalogueModel*> Catalogue::model(std::string_view name) const {
   return find(models, name, "model");
 }
 Result<const Device*> Catalogue::device(std::string_view name) const {
@@ -143,7 +143,7 @@ std::vector<const Price*> Catalogue::prices_of(std::string_view what,
   return found;
 }
 
-Result<ModelConfig> Catalogue::config_of(const Model& model) const {
+Result<ModelConfig> Catalogue::config_of(const CatalogueModel& model) const {
   if (model.config.empty())
     return Status::error(fmt::format("{}: no config.json of it is published", model.name));
   return read_model_config(directory / "configs" / model.config);

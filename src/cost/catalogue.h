@@ -68,7 +68,8 @@ struct ClaimKind {
 /// device_hours, usd, training_flop, tokens, flops_per_token, mfu, throughput, …
 const std::vector<ClaimKind>& claim_kinds();
 
-struct Model {
+/// Not model/model.h's Model, which computes.
+struct CatalogueModel {
   std::string name, title, org;
   std::vector<std::string> aliases;
   std::string config;  // file under configs/, or empty
@@ -114,21 +115,21 @@ struct Comparison {
 
 struct Catalogue {
   std::filesystem::path directory;
-  std::vector<Model> models;
+  std::vector<CatalogueModel> models;
   std::vector<Claim> claims;
   std::vector<Device> devices;
   std::vector<Price> prices;
   std::vector<Comparison> comparisons;
 
   /// By name or alias; case, spaces and underscores do not matter. Error: names the nearest ones.
-  Result<const Model*> model(std::string_view name) const;
+  Result<const CatalogueModel*> model(std::string_view name) const;
   Result<const Device*> device(std::string_view name) const;
   /// All of the model's, or those of one kind, in the order of the files.
   std::vector<const Claim*> claims_of(std::string_view model, std::string_view what = {}) const;
   /// Of one kind and device (empty: any), by month.
   std::vector<const Price*> prices_of(std::string_view what, std::string_view device = {}) const;
   /// The model's published config.json. Error: it has none, or it cannot be read.
-  Result<ModelConfig> config_of(const Model& model) const;
+  Result<ModelConfig> config_of(const CatalogueModel& model) const;
 };
 
 /// Reads models/*.toml, devices.toml and prices.toml of `directory`. Error: the first entry that is

@@ -53,7 +53,7 @@ void read_name(TomlTable& t, std::string& name, std::vector<std::string>& aliase
   aliases = t.texts("aliases");
 }
 
-void read_peer(TomlTable& t, Model& m) {
+void read_peer(TomlTable& t, CatalogueModel& m) {
   m.peer = t.text("peer");
   if (m.peer.empty()) return;
   m.peer_date = t.date("peer_trained");
@@ -62,7 +62,7 @@ void read_peer(TomlTable& t, Model& m) {
 
 Status read_model(const toml::table& table, const std::string& file, Catalogue& catalogue) {
   TomlTable t(table, file, "model");
-  Model m;
+  CatalogueModel m;
   read_name(t, m.name, m.aliases);
   m.title = t.text("title", Needed::kYes);
   m.org = t.text("org", Needed::kYes);
@@ -223,7 +223,7 @@ Status unique_names(const Catalogue& catalogue) {
     }
     return {};
   };
-  for (const Model& m : catalogue.models) FATHOM_RETURN_IF_ERROR(add(m));
+  for (const CatalogueModel& m : catalogue.models) FATHOM_RETURN_IF_ERROR(add(m));
   for (const Device& d : catalogue.devices) FATHOM_RETURN_IF_ERROR(add(d));
   return {};
 }
@@ -241,7 +241,7 @@ Status must_be(const Provenance& from, const char* key, const std::string& name,
 
 Status check_models(const Catalogue& catalogue) {
   const auto model = [&](const std::string& name) { return catalogue.model(name); };
-  for (const Model& m : catalogue.models) {
+  for (const CatalogueModel& m : catalogue.models) {
     FATHOM_RETURN_IF_ERROR(must_be(m.from, "base", m.base, model));
     FATHOM_RETURN_IF_ERROR(must_be(m.from, "peer", m.peer, model));
     std::error_code error;

@@ -185,7 +185,7 @@ TEST(ShippedCatalogue, HoldsTheModelsUnderTheNamesThatPeopleUse) {
 TEST(ShippedCatalogue, EveryPublishedConfigCountsAsPublished) {
   const Catalogue c = shipped();
   int configs = 0;
-  for (const Model& m : c.models) {
+  for (const CatalogueModel& m : c.models) {
     if (m.config.empty()) continue;
     const auto config = c.config_of(m);
     ASSERT_TRUE(config.ok()) << config.message();
