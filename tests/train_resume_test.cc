@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "cost/ledger_summary.h"
 
 namespace fathom {
 namespace {
@@ -142,12 +143,63 @@ class TrainProgram : public testing::Test {
     return files;
   }
 
+  // Those that the killed run had logged and not saved. `before`: the log as it was after the kill
+  // before this one; an attempt that died before it opened the log adds nothing.
+  double tokens_behind_the_checkpoint(std::string& before) {
+    const auto log = read_file(folder_ / "killed/log.jsonl");
+    if (!log.ok() || log.value() == before) return 0;
+    before = log.value();
+    const size_t end = before.rfind('\n');
+    if (end == std::string::npos) return 0;
+    const size_t begin = end == 0 ? 0 : before.rfind('\n', end - 1) + 1;
+    const auto last = nlohmann::json::parse(before.substr(begin, end - begin));
+    double saved = 0;
+    if (const std::string newest = newest_checkpoint("killed"); !newest.empty()) {
+      const auto state = read_file(folder_ / "killed/checkpoints" / newest / "state.json");
+      saved = nlohmann::json::parse(state.value())["tokens"].get<double>();
+    }
+    return std::max(0.0, last["tokens"].get<double>() - saved);
+  }
+
+  // The books of the run that was killed: the chain whole, each token counted once, what was rolled
+  // back found as waste, an attempt for each start that got as far as opening its data.
+  void check_ledgers(int kills, double lost_tokens) {
+    const auto read = [&](const char* run) {
+      auto file = read_ledger(folder_ / run / "ledger.jsonl");
+      EXPECT_TRUE(file.ok()) << file.message();
+      EXPECT_FALSE(file.value().torn);
+      return summarize_ledger(file.value(), run);
+    };
+    const LedgerSummary whole = read("whole"), killed = read("killed");
+    EXPECT_EQ(whole.waste_ratio(), 0.0);
+    const std::string log = text("killed/log.jsonl");
+    const auto last = nlohmann::json::parse(log.substr(log.rfind('\n', log.size() - 2) + 1));
+    EXPECT_EQ(whole.of(LedgerClass::kUseful).tokens, last["tokens"].get<double>());
+    EXPECT_EQ(killed.of(LedgerClass::kUseful).tokens, last["tokens"].get<double>());
+    const double flops = whole.of(LedgerClass::kUseful).flops;
+    EXPECT_NEAR(killed.of(LedgerClass::kUseful).flops, flops, 1e-9 * flops);  // sums of other parts
+    EXPECT_GE(killed.of(LedgerClass::kRolledBack).tokens, lost_tokens);
+    EXPECT_EQ(killed.of(LedgerClass::kRolledBack).device_seconds > 0,
+              killed.of(LedgerClass::kRolledBack).tokens > 0);
+    EXPECT_EQ(killed.of(LedgerClass::kFailed).lines, 0);
+    EXPECT_GE(killed.attempts.size(), 2u);
+    EXPECT_LE(killed.attempts.size(), static_cast<size_t>(kills) + 1);
+    for (size_t i = 0; i + 1 < killed.attempts.size(); ++i)
+      EXPECT_EQ(killed.attempts[i].ended, "no end");
+    EXPECT_EQ(killed.attempts.back().ended, "finished");
+    const auto settings = text("killed/run.toml") + text("killed/config.json");
+    const auto entries = read_ledger(folder_ / "killed/ledger.jsonl").value().entries;
+    EXPECT_EQ(entries.back().config_hash, sha256_hex(settings));
+  }
+
   fs::path folder_;
 };
 
 TEST_F(TrainProgram, KilledAtRandomMomentsAndResumedItEndsWithTheSameBits) {
   ASSERT_EQ(wait(start({"train", "run.toml", "-o", "whole", "-t", "1"})), 0) << text("err");
   int kills = 0, code = -1;
+  double lost_tokens = 0;
+  std::string log_before;
   for (uint64_t attempt = 0; attempt < 11; ++attempt) {
     const std::string newest = newest_checkpoint("killed");
     const pid_t pid = start({"train", "run.toml", "-o", "killed", "--resume", "-t", "2"});
@@ -168,6 +220,7 @@ TEST_F(TrainProgram, KilledAtRandomMomentsAndResumedItEndsWithTheSameBits) {
     if (code == 0) break;
     ASSERT_EQ(code, -1) << text("err");
     ++kills;
+    lost_tokens += tokens_behind_the_checkpoint(log_before);
   }
   ASSERT_EQ(code, 0);
   EXPECT_GE(kills, 2);
@@ -178,6 +231,7 @@ TEST_F(TrainProgram, KilledAtRandomMomentsAndResumedItEndsWithTheSameBits) {
     EXPECT_TRUE(killed.at(name) == bytes) << name << " differs after " << kills << " kills";
   }
   EXPECT_EQ(whole.size(), killed.size());
+  check_ledgers(kills, lost_tokens);
 }
 
 TEST_F(TrainProgram, SigtermSavesACheckpointAndEndsWithOne) {

@@ -14,6 +14,7 @@
 #include "base/human.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/command.h"
+#include "cli/commit.h"
 #include "cli/progress.h"
 #include "train/train.h"
 
@@ -241,6 +242,7 @@ int run_train(const TrainArguments& args) {
   call.where = path.string();
   call.directory.root = run_directory(args);
   call.resume = args.resume;
+  call.commit = program_commit();
   call.hooks = own_hooks();
   call.observer = args.json ? static_cast<TrainObserver*>(&events) : &text;
   call.stop = &g_stop;

@@ -117,6 +117,9 @@ void describe_run_config(RunFields& f, RunConfig& c) {
   f.integer("every", c.log.every, {1, kMany});
   f.real("peak_flops", c.log.peak_flops, {0, 1e21});
 
+  f.section("ledger");
+  f.real("watts", c.ledger.watts, {0, 1e9});
+
   f.section("guard");
   f.flag("nan", c.guard.nan);
   f.real("spike_factor", c.guard.spike_factor, {0, 1e9});

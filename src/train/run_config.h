@@ -59,6 +59,9 @@ struct RunConfig {
     int64_t every = 10;     // a line each so many steps where there is no terminal
     double peak_flops = 0;  // of this machine, for MFU; 0: measured at the start
   } log;
+  struct LedgerSection {
+    double watts = 0;  // stated draw of the machine, where no counter can be read; 0: unknown
+  } ledger;
   struct GuardSection {
     bool nan = true;            // stop where the loss or the gradient is not a finite number
     double spike_factor = 2;    // stop where the loss exceeds this times its running mean; 0: never

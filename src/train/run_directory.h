@@ -1,5 +1,5 @@
-// A run's directory: run.toml and config.json (resolved), log.jsonl, checkpoints/, data/,
-// report.html, and the lock that keeps a second run out of it.
+// A run's directory: run.toml and config.json (resolved), log.jsonl, ledger.jsonl, checkpoints/,
+// data/, report.html, and the lock that keeps a second run out of it.
 #pragma once
 
 #include <filesystem>
@@ -14,6 +14,7 @@ struct RunDirectory {
   std::filesystem::path run_toml() const { return root / "run.toml"; }
   std::filesystem::path config_json() const { return root / "config.json"; }
   std::filesystem::path log() const { return root / "log.jsonl"; }
+  std::filesystem::path ledger() const { return root / "ledger.jsonl"; }
   std::filesystem::path report() const { return root / "report.html"; }
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }
   std::filesystem::path data() const { return root / "data"; }

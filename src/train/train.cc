@@ -14,12 +14,14 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "checkpoint/checkpoint.h"
+#include "cost/flops.h"
 #include "device/measure.h"
 #include "train/checksum.h"
 #include "train/data/token_stream.h"
 #include "train/data/validation_set.h"
 #include "train/optimizer.h"
 #include "train/report.h"
+#include "train/run_ledger.h"
 #include "train/run_log.h"
 #include "train/snapshot.h"
 
@@ -101,8 +103,23 @@ class Run {
   explicit Run(const TrainCall& call)
       : call_(call), config_(call.config), directory_(call.directory), observer_(*call.observer) {}
 
+  // However the attempt ends, the ledger says so.
   Result<TrainResult> execute() {
+    auto result = attempt();
+    if (!ledger_) return result;
+    if (!result.ok()) {
+      ledger_->fail(result.message(), place());
+      return result;
+    }
+    const bool stopped = result.value().end == RunEnd::kStopped;
+    FATHOM_RETURN_IF_ERROR(ledger_->finish(stopped ? "stopped" : "finished", place()));
+    return result;
+  }
+
+ private:
+  Result<TrainResult> attempt() {
     FATHOM_RETURN_IF_ERROR(open());
+    FATHOM_RETURN_IF_ERROR(ledger_->next(LedgerKind::kPhase, "training", place()));
     for (; !schedule_->done(); schedule_->advance()) {
       FATHOM_ASSIGN_OR_RETURN(const bool whole, step(schedule_->now()));
       if (!whole) return stopped();
@@ -110,7 +127,6 @@ class Run {
     return finished();
   }
 
- private:
   // ---- What the run stands on ----
 
   Status open() {
@@ -119,7 +135,9 @@ class Run {
     FATHOM_RETURN_IF_ERROR(find_start());
     FATHOM_ASSIGN_OR_RETURN(tokenizer_, call_.hooks.open_tokenizer(config_.tokenizer.path));
     FATHOM_RETURN_IF_ERROR(open_model_config());
+    FATHOM_RETURN_IF_ERROR(open_ledger());
     FATHOM_RETURN_IF_ERROR(open_data());
+    FATHOM_RETURN_IF_ERROR(ledger_->next(LedgerKind::kPhase, "start-up", place()));
     FATHOM_RETURN_IF_ERROR(open_state());
     FATHOM_RETURN_IF_ERROR(open_model());
     FATHOM_RETURN_IF_ERROR(write_settings());
@@ -159,6 +177,23 @@ class Run {
     }
     return {};
   }
+
+  // Inputs that cannot be read are refused before this and are no attempt.
+  Status open_ledger() {
+    RunLedgerStart start;
+    start.directory = directory_;
+    start.config_hash = sha256_hex(settings_text() + write_model_config(model_config_));
+    start.commit = call_.commit;
+    start.watts = config_.ledger.watts;
+    if (newest_) {
+      FATHOM_ASSIGN_OR_RETURN(const RunState state, read_snapshot_state(*newest_));
+      start.step = state.step;
+    }
+    FATHOM_ASSIGN_OR_RETURN(ledger_, RunLedger::begin(start));
+    return ledger_->next(LedgerKind::kPhase, "data", place());
+  }
+
+  RunPlace place() const { return {.step = state_.step, .tokens = state_.tokens}; }
 
   Status open_data() {
     PrepareOptions how;
@@ -236,12 +271,16 @@ class Run {
     return newest_ ? load_snapshot(*newest_, *model_, *optimizer_) : Status();
   }
 
-  Status write_settings() {
+  std::string settings_text() const {
     RunConfig resolved = config_;
     if (resolved.model.init_from.empty()) {
       resolved.model = {.config = "config.json", .init_from = {}, .keys = {}};
     }
-    const std::string text = write_run_config(resolved);
+    return write_run_config(resolved);
+  }
+
+  Status write_settings() {
+    const std::string text = settings_text();
     auto before = read_file(directory_.run_toml());
     if (newest_ && before.ok()) changes_ = changed_lines(before.value(), text);
     FATHOM_RETURN_IF_ERROR(
@@ -298,7 +337,11 @@ class Run {
           state_.loss_mean == 0 ? stats.loss_ce : 0.95 * state_.loss_mean + 0.05 * stats.loss_ce;
     }
     FATHOM_RETURN_IF_ERROR(record(plan, stats, norm, seconds_since(begin)));
-    if (checkpoint_due()) FATHOM_RETURN_IF_ERROR(checkpoint());
+    if (checkpoint_due()) {
+      FATHOM_RETURN_IF_ERROR(checkpoint());
+    } else {
+      FATHOM_RETURN_IF_ERROR(ledger_->beat(place()));
+    }
     return true;
   }
 
@@ -354,10 +397,14 @@ class Run {
     r.bias_gamma = plan.bias_gamma;
     r.router = router_telemetry(stats, model_->parameters());
     r.step_seconds = step_seconds;
-    r.tokens_per_s = static_cast<double>(plan.tokens_after - plan.tokens_before) / step_seconds;
-    r.mfu = r.tokens_per_s * model_->flops_per_token(config_.data.seq_len) / peak_flops_;
+    const auto tokens = static_cast<double>(plan.tokens_after - plan.tokens_before);
+    const double flops_per_token = model_->flops_per_token(config_.data.seq_len);
+    ledger_->stepped(tokens * flops_per_token);
+    r.tokens_per_s = tokens / step_seconds;
+    r.mfu = r.tokens_per_s * flops_per_token / peak_flops_;
     const bool last = plan.step == extent_.steps;
-    if (last || (config_.eval.every > 0 && plan.step % config_.eval.every == 0)) evaluate(r);
+    if (last || (config_.eval.every > 0 && plan.step % config_.eval.every == 0))
+      FATHOM_RETURN_IF_ERROR(evaluate(r));
     r.seconds = state_.seconds = seconds_before_ + seconds_since(begin_);
     FATHOM_RETURN_IF_ERROR(log_->append(to_json(r)));
     smooth_tokens_per_s_ = smooth_tokens_per_s_ == 0
@@ -368,8 +415,17 @@ class Run {
     return {};
   }
 
-  void evaluate(StepRecord& r) {
-    if (validation_->n_predictions() == 0 || validation_->n_bytes() == 0) return;
+  Status evaluate(StepRecord& r) {
+    if (validation_->n_predictions() == 0 || validation_->n_bytes() == 0) return {};
+    FATHOM_RETURN_IF_ERROR(ledger_->next(LedgerKind::kEvaluation, "", place()));
+    measure(r);
+    const double flops_per_token = forward_flops(model_config_, config_.data.seq_len).total;
+    const int64_t tokens = validation_->n_windows() * config_.data.seq_len;
+    ledger_->evaluated(tokens, flops_per_token * static_cast<double>(tokens));
+    return ledger_->next(LedgerKind::kPhase, "training", place());
+  }
+
+  void measure(StepRecord& r) {
     const int64_t micro = config_.train.micro_batch_size;
     BatchBuffer buffer(micro, config_.data.seq_len, config_.data.document_mask, /*weighted=*/true);
     const double lambda = std::exchange(model_->options().mtp_lambda, 0.0);
@@ -397,8 +453,11 @@ class Run {
            (c.minutes > 0 && seconds_since(last_checkpoint_) >= 60 * c.minutes);
   }
 
+  // The lines of a step are on the disk before its checkpoint is.
   Status checkpoint() {
     FATHOM_RETURN_IF_ERROR(log_->sync());
+    FATHOM_RETURN_IF_ERROR(ledger_->next(LedgerKind::kCheckpoint, "", place()));
+    FATHOM_RETURN_IF_ERROR(ledger_->sync());
     SnapshotParts parts;
     parts.model = model_.get();
     parts.optimizer = optimizer_.get();
@@ -410,7 +469,9 @@ class Run {
     saved_step_ = state_.step;
     observer_.on_checkpoint(*newest_);
     last_checkpoint_ = Clock::now();
-    return write_report(directory_);
+    FATHOM_RETURN_IF_ERROR(write_report(directory_));
+    FATHOM_RETURN_IF_ERROR(ledger_->next(LedgerKind::kPhase, "training", place()));
+    return ledger_->sync();
   }
 
   Result<TrainResult> stopped() {
@@ -448,6 +509,7 @@ class Run {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<RunLog> log_;
+  std::unique_ptr<RunLedger> ledger_;
   std::vector<std::string> changes_;
   RunState state_;  // after the last whole step
   RunExtent extent_;

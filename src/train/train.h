@@ -62,6 +62,7 @@ struct TrainCall {
   bool resume = false;
   TrainHooks hooks;
   TrainObserver* observer = nullptr;
+  std::string commit;  // of the program, for the ledger; empty: unknown
   const std::atomic<bool>* stop =
       nullptr;  // set: save a checkpoint at the next moment between two micro-batches, and return
 };
@@ -77,7 +78,8 @@ struct TrainResult {
 
 /// Runs or goes on with a run. Errors: bad inputs, before any work; a loss or gradient that is not
 /// finite or has leapt (guard), with the last good checkpoint named; a disk that is full.
-/// log.jsonl, checkpoints and report are as of the last whole step then.
+/// log.jsonl, checkpoints and report are as of the last whole step then,
+/// and ledger.jsonl says why.
 Result<TrainResult> train(const TrainCall& call);
 
 }  // namespace fathom

@@ -6,11 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "cost/ledger_summary.h"
 #include "train/bigram_model.h"
 #include "train/snapshot.h"
 #include "train/test_support.h"
@@ -34,13 +36,14 @@ class Listener : public TrainObserver {
   void on_start(const RunStart& s) override { start = s; }
   void on_step(const StepRecord& r, double) override {
     records.push_back(r);
+    if (r.step == kill_at) raise(SIGKILL);
     if (r.step == stop_at && stop != nullptr) stop->store(true);
   }
   void on_checkpoint(const fs::path& p) override { checkpoints.push_back(p.filename().string()); }
   RunStart start;
   std::vector<StepRecord> records;
   std::vector<std::string> checkpoints;
-  int64_t stop_at = -1;
+  int64_t stop_at = -1, kill_at = -1;
   std::atomic<bool>* stop = nullptr;
 };
 
@@ -324,6 +327,88 @@ TEST_F(TrainRun, TheGuardStopsBeforeABadStepAndNamesTheLastGoodCheckpoint) {
   // Half of a mean of three losses a little below ln 261 = 5.56.
   EXPECT_TRUE(spike.message().starts_with("step 4: a loss of at most 2.7")) << spike.message();
   EXPECT_TRUE(spike.message().ends_with("; there is no checkpoint yet"));
+}
+
+LedgerSummary books(const fs::path& root) {
+  const auto file = read_ledger(root / "ledger.jsonl");
+  EXPECT_TRUE(file.ok()) << file.message();
+  return summarize_ledger(file.value(), "run");
+}
+
+TEST_F(TrainRun, ItsLedgerHasEachStretchOnceAndItsSecondsFillTheAttempt) {
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(train(call("run")).ok());
+  const double wall =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const LedgerSummary s = books(folder_.path() / "run");
+  EXPECT_EQ(s.waste_ratio(), 0.0);
+  EXPECT_EQ(s.all.tokens, (5 * 2 + 35 * 4) * 16);
+  EXPECT_EQ(s.last_step, 40);
+  EXPECT_LE(s.all.device_seconds, wall);
+  EXPECT_GE(s.all.device_seconds, 0.5 * wall);
+  std::vector<std::string> names;
+  std::vector<int64_t> lines;
+  for (const LedgerPart& p : s.parts) {
+    names.push_back(p.name);
+    lines.push_back(p.sum.lines);
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"data", "start-up", "training", "checkpoint", "evaluation"}));
+  EXPECT_EQ(lines[3], 6);
+  EXPECT_EQ(lines[4], 5);
+}
+
+// Checkpoints are at 7 and 14, and it dies after it logged step 17.
+TEST_F(TrainRun, WhatAKilledAttemptHadLoggedBehindItsCheckpointIsRolledBackAndCountsOnce) {
+  const pid_t child = fork();
+  if (child == 0) {
+    listener_.kill_at = 17;
+    (void)train(call("run"));
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  // Twice: the second time, the log no longer holds what was recovered the first time.
+  stop_ = true;
+  ASSERT_FALSE(train(call("run", {"model.vocab_size=260"}, /*resume=*/true)).ok());
+  ASSERT_TRUE(train(call("run", {}, /*resume=*/true)).ok());
+  stop_ = false;
+  ASSERT_TRUE(train(call("run", {}, /*resume=*/true)).ok());
+  const LedgerSummary s = books(folder_.path() / "run");
+  EXPECT_EQ(s.of(LedgerClass::kUseful).tokens, (5 * 2 + 35 * 4) * 16);
+  EXPECT_EQ(s.of(LedgerClass::kRolledBack).tokens, 3 * 4 * 16);
+  EXPECT_GT(s.of(LedgerClass::kRolledBack).device_seconds, 0);
+  ASSERT_EQ(s.attempts.size(), 3u);
+  EXPECT_EQ(s.attempts[0].ended, "no end");
+  EXPECT_EQ(s.attempts[1].ended, "stopped");
+  EXPECT_EQ(s.attempts[2].ended, "finished");
+  EXPECT_EQ(s.sources, (std::vector<std::string>{"measured", "log.jsonl"}));
+}
+
+TEST_F(TrainRun, AFailureIsInTheBooksAndWhatItLostIsFailed) {
+  TrainCall c = call("run");
+  c.config.guard.spike_factor = 0.5;
+  c.config.guard.spike_after = 10;
+  const auto result = train(c);
+  ASSERT_FALSE(result.ok());
+  const LedgerSummary s = books(folder_.path() / "run");
+  ASSERT_EQ(s.attempts.size(), 1u);
+  EXPECT_EQ(s.attempts[0].ended, "failed");
+  EXPECT_EQ(s.attempts[0].note, result.message());
+  EXPECT_EQ(s.of(LedgerClass::kFailed).tokens, 3 * 4 * 16);  // steps 8 to 10
+  EXPECT_EQ(s.of(LedgerClass::kUseful).tokens, (5 * 2 + 2 * 4) * 16);
+}
+
+TEST_F(TrainRun, AnAlteredLedgerIsNotWrittenOn) {
+  ASSERT_TRUE(train(call("run", {"train.steps=8"})).ok());
+  const fs::path path = folder_.path() / "run/ledger.jsonl";
+  std::string text = read_file(path).value();
+  text.replace(text.find("\"attempt\":1"), 11, "\"attempt\":7");
+  std::ofstream(path) << text;
+  const auto result = train(call("run", {}, /*resume=*/true));
+  ASSERT_FALSE(result.ok());
+  EXPECT_TRUE(result.message().starts_with(path.string() + ":1: the hash ")) << result.message();
 }
 
 TEST_F(TrainRun, BadInputsAreRefusedBeforeAnyWork) {
