@@ -11,6 +11,7 @@ namespace {
 
 const Command kCostCommands[] = {
     // One row a subcommand, in the order of the help.
+    {"ledger", "What runs took, by their ledgers: time, energy, money, waste", add_cost_ledger},
     {nullptr, nullptr, nullptr},
 };
 

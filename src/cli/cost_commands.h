@@ -5,4 +5,6 @@
 
 namespace fathom {
 
+std::function<int()> add_cost_ledger(CLI::App& sub);
+
 }  // namespace fathom
