@@ -12,6 +12,7 @@ namespace {
 const Command kCostCommands[] = {
     // One row a subcommand, in the order of the help.
     {"ledger", "What runs took, by their ledgers: time, energy, money, waste", add_cost_ledger},
+    {"audit", "Check what is claimed of a model's cost: does it hold together?", add_cost_audit},
     {nullptr, nullptr, nullptr},
 };
 

@@ -6,5 +6,6 @@
 namespace fathom {
 
 std::function<int()> add_cost_ledger(CLI::App& sub);
+std::function<int()> add_cost_audit(CLI::App& sub);
 
 }  // namespace fathom

@@ -98,6 +98,12 @@ const std::vector<ClaimKind>& claim_kinds() {
   return kinds;
 }
 
+const std::vector<std::string>& claim_phases() {
+  static const std::vector<std::string> phases = {
+      "pretraining", "context-extension", "post-training", "sft-data", "sft", "rl", "all"};
+  return phases;
+}
+
 bool is_iso_date(std::string_view text) {
   if (text.size() != 7 && text.size() != 10) return false;
   for (size_t i = 0; i < text.size(); ++i) {

@@ -67,6 +67,8 @@ struct ClaimKind {
 };
 /// device_hours, usd, training_flop, tokens, flops_per_token, mfu, throughput, …
 const std::vector<ClaimKind>& claim_kinds();
+/// pretraining, context-extension, post-training, sft-data, sft, rl, all.
+const std::vector<std::string>& claim_phases();
 
 /// Not model/model.h's Model, which computes.
 struct CatalogueModel {

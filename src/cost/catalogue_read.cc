@@ -16,8 +16,6 @@ namespace fs = std::filesystem;
 
 const std::vector<std::string> kPrecisions = {"f64",  "f32", "tf32", "f16",
                                               "bf16", "fp8", "int8", "fp4"};
-const std::vector<std::string> kPhases = {
-    "pretraining", "context-extension", "post-training", "sft-data", "sft", "rl", "all"};
 
 /// Every entry says whose it is, from where and when. `date_key`: "date", or "month" of a price.
 Provenance read_provenance(TomlTable& t, const char* date_key, const std::string& prefix = "") {
@@ -97,7 +95,7 @@ Status read_claim(const toml::table& table, const std::string& file, Catalogue& 
   const ClaimKind& kind = claim_kinds()[t.choice("what", kind_names())];
   c.what = kind.what;
   c.quantity = kind.quantity;
-  c.phase = kPhases[t.choice("phase", kPhases)];
+  c.phase = claim_phases()[t.choice("phase", claim_phases())];
   c.value = t.range(kind.quantity);
   c.at_least = t.flag("at_least", false);
   c.device = t.text("device");

@@ -320,7 +320,7 @@ std::string flops(double x, std::string_view unit) {
 
 std::string duration(double s) {
   if (std::abs(s) >= 2 * kYear) return digits(s / kYear) + " years";
-  if (std::abs(s) >= 2 * kDay) return digits(s / kDay) + " d";
+  if (std::abs(s) >= 10 * kDay) return digits(s / kDay) + " d";
   if (std::abs(s) >= 2 * kHour) return digits(s / kHour) + " h";
   if (std::abs(s) >= 120) return digits(s / 60) + " min";
   return digits(s) + " s";

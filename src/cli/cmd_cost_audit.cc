@@ -1,0 +1,244 @@
+// fathom cost audit: a claim of the catalogue, or numbers from flags or a file, held against what
+// must hold together.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/file.h"
+#include "cli/catalogue_path.h"
+#include "cli/cost_commands.h"
+#include "cost/audit.h"
+
+namespace fathom {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct AuditFlags {
+  std::string name, claim_file;
+  ClaimedNumbers numbers;
+  std::string days;
+  bool json = false;
+};
+
+constexpr int kWidth = 80;
+
+/// Breaks at spaces, every line behind `indent` spaces.
+std::string wrapped(const std::string& text, int indent) {
+  std::istringstream words(text);
+  std::string line(indent, ' '), out;
+  for (std::string word; words >> word;) {
+    const bool fresh = line.find_first_not_of(' ') == std::string::npos;
+    if (!fresh && line.size() + 1 + word.size() > kWidth) {
+      out += line + "\n";
+      line = std::string(indent, ' ') + word;
+    } else {
+      line += (fresh ? "" : " ") + word;
+    }
+  }
+  return out + line + "\n";
+}
+
+Json range_json(const Range& r) { return {{"low", r.low}, {"mid", r.mid}, {"high", r.high}}; }
+
+Json to_json(const Audit& a) {
+  Json j;
+  j["model"] = a.model;
+  j["title"] = a.title;
+  j["flops_per_token"] = a.flops_per_token ? Json(*a.flops_per_token) : Json();
+  j["device_hours"] = a.device_hours ? Json(*a.device_hours) : Json();
+  j["usd"] = a.usd ? range_json(*a.usd) : Json();
+  j["headline"] = a.headline.empty() ? Json() : Json(a.headline);
+  j["verdicts"] = Json::array();
+  for (const Verdict& v : a.verdicts) {
+    j["verdicts"].push_back({{"claim", v.claim},
+                             {"holds", v.holds},
+                             {"factor", v.factor ? Json(*v.factor) : Json()},
+                             {"why", v.why}});
+  }
+  j["mfu"] = Json::array();
+  for (const Mfu& m : a.mfu) j["mfu"].push_back({{"definition", m.definition}, {"value", m.value}});
+  j["leaves_out"] = a.leaves_out;
+  j["at_basis"] = Json::array();
+  for (const AtBasis& b : a.at_basis) {
+    j["at_basis"].push_back({{"basis", basis_name(b.basis)},
+                             {"model", b.model},
+                             {"usd", range_json(b.usd)},
+                             {"whose", b.whose},
+                             {"date", b.date}});
+  }
+  j["beside"] = a.beside;
+  return j;
+}
+
+void print_verdicts(const Audit& a) {
+  int held = 0;
+  for (const Verdict& v : a.verdicts) held += v.holds;
+  const int broken = static_cast<int>(a.verdicts.size()) - held;
+  if (a.verdicts.empty()) {
+    fmt::print("{}: no two figures of it can be held against each other\n", a.title);
+  } else {
+    fmt::print("{}: {} of {} checks hold{}\n", a.title, held, a.verdicts.size(),
+               broken == 0 ? "" : fmt::format(", {} {} not", broken, broken == 1 ? "does" : "do"));
+  }
+  for (bool holds : {false, true}) {
+    for (const Verdict& v : a.verdicts) {
+      if (v.holds != holds) continue;
+      const std::string claim = wrapped(v.claim, 4);
+      fmt::print("\n{}{}{}", holds ? "ok  " : "NO  ", claim.substr(4), wrapped(v.why, 4));
+    }
+  }
+}
+
+/// One row a model: all that its witnesses say on this basis.
+struct BasisRow {
+  std::string model, whose;
+  Range usd;
+  int more = 0;  // others who say something of it
+};
+std::vector<BasisRow> rows_of(const Audit& a, Basis basis) {
+  std::vector<BasisRow> rows;
+  for (const AtBasis& b : a.at_basis) {
+    if (b.basis != basis) continue;
+    const auto row = std::find_if(rows.begin(), rows.end(),
+                                  [&](const BasisRow& r) { return r.model == b.model; });
+    if (row == rows.end()) {
+      rows.push_back({b.model, b.whose, b.usd, 0});
+      continue;
+    }
+    row->usd.low = std::min(row->usd.low, b.usd.low);
+    row->usd.high = std::max(row->usd.high, b.usd.high);
+    if (b.whose != row->whose) ++row->more;
+  }
+  return rows;
+}
+
+std::string times(double x) {
+  return x < 100 ? fmt::format("{:.2g}x", x) : fmt::format("{:.0f}x", x);
+}
+
+std::string ratio_text(const Range& r) {
+  const std::string low = times(r.low), high = times(r.high);
+  return low == high ? low : low + " to " + high;
+}
+
+void print_basis(const Audit& a, Basis basis) {
+  const std::vector<BasisRow> rows = rows_of(a, basis);
+  if (rows.empty()) return;
+  fmt::print(
+      "\n{}",
+      wrapped(fmt::format("At equal basis: {} ({})", basis_name(basis), basis_meaning(basis)), 0));
+  for (const BasisRow& row : rows) {
+    const bool own = row.model == a.model;
+    fmt::print("  {:<18} {:<19} {:<16} {}\n", row.model, human_quantity(row.usd, Quantity::kUsd),
+               own || rows[0].model != a.model ? "" : ratio_text(row.usd / rows[0].usd),
+               row.whose + (row.more > 0 ? fmt::format(" +{}", row.more) : ""));
+  }
+  if (rows.size() == 1) fmt::print("  (nobody else gives a figure on this basis)\n");
+}
+
+void print(const Audit& a) {
+  print_verdicts(a);
+  if (!a.mfu.empty()) fmt::print("\nOne run, as many MFUs as definitions\n");
+  for (const Mfu& m : a.mfu) fmt::print("  {:>6.1f}%  {}\n", 100 * m.value, m.definition);
+  if (!a.headline.empty()) {
+    fmt::print("\n{}", wrapped("The headline: " + a.headline + ". It leaves out:", 0));
+    for (const std::string& line : a.leaves_out) {
+      fmt::print("  - {}", wrapped(line, 4).substr(4));
+    }
+  }
+  for (int i = 0; i <= static_cast<int>(Basis::kUnknown); ++i)
+    print_basis(a, static_cast<Basis>(i));
+  if (!a.beside.empty()) fmt::print("\nBeside others\n");
+  for (const std::string& line : a.beside) fmt::print("{}", wrapped(line, 2));
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(now));
+}
+
+bool any_number(const ClaimedNumbers& n) {
+  for (const std::string* text :
+       {&n.tokens, &n.flops_per_token, &n.params, &n.device_hours, &n.devices, &n.duration, &n.usd,
+        &n.rate, &n.mfu, &n.throughput, &n.training_flop, &n.config}) {
+    if (!text->empty()) return true;
+  }
+  return false;
+}
+
+Result<Audit> audit(AuditFlags& flags) {
+  FATHOM_ASSIGN_OR_RETURN(Catalogue catalogue, open_catalogue());
+  std::string name = flags.name;
+  if (!flags.claim_file.empty()) {
+    FATHOM_ASSIGN_OR_RETURN(const std::string text, read_file(flags.claim_file));
+    FATHOM_ASSIGN_OR_RETURN(flags.numbers, read_claimed_numbers(text, flags.claim_file));
+  }
+  ClaimedNumbers& n = flags.numbers;
+  if (!flags.days.empty()) {
+    // "--days 54" and "--days 54 d" alike: the flag names the unit.
+    const bool bare = flags.days.find_first_not_of("0123456789.,") == std::string::npos;
+    n.duration = bare ? flags.days + " d" : flags.days;
+  }
+  if (n.date.empty()) n.date = today();
+  if (any_number(n) || name.empty()) {
+    FATHOM_ASSIGN_OR_RETURN(name, add_claimed_numbers(catalogue, n, name));
+  }
+  FATHOM_ASSIGN_OR_RETURN(const CatalogueModel* model, catalogue.model(name));
+  return audit_model(catalogue, *model);
+}
+
+int run_audit(AuditFlags& flags) {
+  const Result<Audit> result = audit(flags);
+  if (!result.ok()) return fail(result.status());
+  if (flags.json) {
+    fmt::print("{}\n", to_json(result.value()).dump(2));
+  } else {
+    print(result.value());
+  }
+  return 0;
+}
+
+void add_number_flags(CLI::App& sub, AuditFlags& f) {
+  ClaimedNumbers& n = f.numbers;
+  const char* group = "Numbers of a claim, with their units; beside NAME, held against it";
+  sub.add_option("--tokens", n.tokens, "\"14.8T tokens\"")->group(group);
+  sub.add_option("--params", n.params, "Active parameters, \"37B\"; 6 FLOPs each a token")
+      ->group(group);
+  sub.add_option("--flops-per-token", n.flops_per_token, "\"250 GFLOP/token\"")->group(group);
+  sub.add_option("--config", n.config, "A config.json to count them from")->group(group);
+  sub.add_option("--training-flop", n.training_flop, "\"3.41e24 FLOP\"")->group(group);
+  sub.add_option("--device-hours", n.device_hours, "\"2.788M h\"")->group(group);
+  sub.add_option("--devices", n.devices, "\"2048\"")->group(group);
+  sub.add_option("--days", f.days, "\"54.2\"; \"198 h\" and the like too")->group(group);
+  sub.add_option("--device", n.device, "A device of the catalogue, \"h800\"")->group(group);
+  sub.add_option("--precision", n.precision, "Of the training: bf16, fp8, ...")->group(group);
+  sub.add_option("--usd", n.usd, "\"$5.576M\"")->group(group);
+  sub.add_option("--rate", n.rate, "\"$2/h\"")->group(group);
+  sub.add_option("--mfu", n.mfu, "\"43.7%\"")->group(group);
+  sub.add_option("--throughput", n.throughput, "Of one device, \"385 TFLOP/s\"")->group(group);
+  sub.add_option("--context", n.context_length, "Of the training, for --config")->group(group);
+  sub.add_option("--phase", n.phase, "pretraining, post-training, rl, all, ...")->group(group);
+  sub.add_option("--basis", n.basis, "Of --usd: rental, amortised, cloud, ...")->group(group);
+  sub.add_option("--date", n.date, "Of the claim, 2024-12 (today's)")->group(group);
+}
+
+}  // namespace
+
+std::function<int()> add_cost_audit(CLI::App& sub) {
+  auto flags = std::make_shared<AuditFlags>();
+  sub.add_option(
+      "NAME", flags->name,
+      "A model of the catalogue, e.g. deepseek-v3; with numbers: they are held against it");
+  sub.add_option("--claim", flags->claim_file, "A TOML file with the numbers below as its keys");
+  sub.add_flag("--json", flags->json, "One JSON object (docs/cost.md)");
+  add_number_flags(sub, *flags);
+  return [flags] { return run_audit(*flags); };
+}
+
+}  // namespace fathom
