@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/human.h"
 #include "cost/units.h"
@@ -72,10 +73,10 @@ std::string joined(const std::vector<std::string>& list, const char* between = "
 }
 
 std::string class_rows(const LedgerSummary& s, const LedgerPrices& prices) {
-  std::string text = fmt::format("{:<12}{:>15}{:>8}{:>10}{:>13}{:>11}{:>10}\n", "", "device time",
+  std::string text = fmt::format("{:<12}{:>15}{:>7}{:>9}{:>12}{:>12}{:>13}\n", "", "device time",
                                  "share", "tokens", "model FLOP", "energy", "money");
   const auto row = [&](std::string_view name, const LedgerSum& sum) {
-    text += fmt::format("{:<12}{:>15}{:>8}{:>10}{:>13}{:>11}{:>10}\n", name, time_text(sum),
+    text += fmt::format("{:<12}{:>15}{:>7}{:>9}{:>12}{:>12}{:>13}\n", name, time_text(sum),
                         share_text(sum.device_seconds, s.all.device_seconds), tokens_text(sum),
                         flops_text(sum), joules_text(sum, prices), money_text(sum, prices));
   };
@@ -213,11 +214,11 @@ std::string ledger_text(const LedgerReport& report, const LedgerPrices& prices) 
 }
 
 std::string ledger_runs_text(const std::vector<LedgerReport>& reports, const LedgerPrices& prices) {
-  std::string text = fmt::format("{:<24}{:>15}{:>9}{:>10}{:>10}{:>11}\n", "run", "device time",
+  std::string text = fmt::format("{:<20}{:>15}{:>9}{:>8}{:>13}{:>14}\n", "run", "device time",
                                  "waste", "tokens", "energy", "money");
   const auto row = [&](std::string name, const LedgerSum& sum, const std::string& waste) {
-    if (name.size() > 23) name = "…" + name.substr(name.size() - 21);
-    text += fmt::format("{:<24}{:>15}{:>9}{:>10}{:>10}{:>11}\n", name, time_text(sum), waste,
+    if (name.size() > 19) name = "…" + name.substr(name.size() - 18);
+    text += fmt::format("{:<20}{:>15}{:>9}{:>8}{:>13}{:>14}\n", name, time_text(sum), waste,
                         tokens_text(sum), joules_text(sum, prices), money_text(sum, prices));
   };
   LedgerSummary all;
@@ -267,9 +268,12 @@ std::string ledger_card(const LedgerReport& report, const LedgerPrices& prices) 
                         a.note.empty() ? "" : ": " + a.note, time_text(a.all));
   }
   const std::string stated = ledger_prices_text(prices);
-  text += stated.empty()
-              ? "\nNo price is stated: `fathom cost ledger` with `--prices` tells the money.\n"
-              : "\n" + stated;
+  if (stated.empty())
+    return text + "\nNo price is stated: `fathom cost ledger` with `--prices` tells the money.\n";
+  text +=
+      fmt::format("\nMoney: {}, by these prices:\n", ledger_money(s.all, prices).headline_basis());
+  std::istringstream lines(stated);
+  for (std::string line; std::getline(lines, line);) text += "- " + line + "\n";
   return text;
 }
 

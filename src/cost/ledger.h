@@ -40,6 +40,8 @@ struct LedgerOptions {
 inline constexpr const char* kTrainStepFlops = "model-train-step";
 inline constexpr const char* kForwardFlops = "model-forward";
 
+/// Not thread-safe: one thread writes. A server has one span open at a time, `serving` or idle, and
+/// ends it every minute or where the one turns into the other.
 class Ledger {
  public:
   /// Opens for appending; made if it is not there. Checks the whole chain: an altered line is an
