@@ -86,6 +86,10 @@ TEST_F(CostAudit, BadInputIsOneSentence) {
                   "device_hours: a number in h (such as 2.788M h) wanted, \"5M tokens\" found");
   EXPECT_NE(run_fathom("cost audit --tokens '2T tokens'").err.find("found only tokens"),
             std::string::npos);
+  expect_sentence("--claim x.toml --usd '$5M'",
+                  "--claim: numbers in one place wanted, a file and flags found");
+  expect_sentence("--config /nowhere.json --tokens '2T tokens' --device-hours '1M h'",
+                  "/nowhere.json: cannot open: No such file or directory");
   EXPECT_EQ(run_fathom("cost").exit_code, 2);
   setenv("FATHOM_CATALOGUE", "/nowhere", 1);
   expect_sentence("deepseek-v3", "FATHOM_CATALOGUE: a directory wanted, /nowhere found");

@@ -176,6 +176,9 @@ Result<Audit> audit(AuditFlags& flags) {
   FATHOM_ASSIGN_OR_RETURN(Catalogue catalogue, open_catalogue());
   std::string name = flags.name;
   if (!flags.claim_file.empty()) {
+    if (any_number(flags.numbers) || !flags.days.empty()) {
+      return Status::error("--claim: numbers in one place wanted, a file and flags found");
+    }
     FATHOM_ASSIGN_OR_RETURN(const std::string text, read_file(flags.claim_file));
     FATHOM_ASSIGN_OR_RETURN(flags.numbers, read_claimed_numbers(text, flags.claim_file));
   }

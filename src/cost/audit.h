@@ -55,8 +55,8 @@ struct ClaimedNumbers {
   std::string tokens, flops_per_token, params, device_hours, devices, duration, usd, rate, mfu,
       throughput, training_flop;
   std::string device, phase = "pretraining", basis, precision;
-  std::string config;  // path of a config.json
-  int64_t context_length = 4096;
+  std::string config;          // path of a config.json
+  int64_t context_length = 0;  // 0: the model's own, else 4096
 };
 Result<ClaimedNumbers> read_claimed_numbers(std::string_view toml, const std::string& where);
 /// Adds them to the catalogue as claims of the model `like`, or of a new one where that is empty;

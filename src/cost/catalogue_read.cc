@@ -17,6 +17,21 @@ namespace fs = std::filesystem;
 const std::vector<std::string> kPrecisions = {"f64",  "f32", "tf32", "f16",
                                               "bf16", "fp8", "int8", "fp4"};
 
+/// Nothing in the catalogue is 0: what is not known is left out.
+std::optional<double> above_zero(TomlTable& t, const char* key, Quantity q,
+                                 Needed needed = Needed::kNo) {
+  const std::optional<double> value = t.quantity(key, q, needed);
+  if (value && *value <= 0)
+    t.refuse(fmt::format("{}: a number above 0 wanted, {} found", key, *value));
+  return value;
+}
+
+Range range_above_zero(TomlTable& t, Quantity q) {
+  const Range r = t.range(q);
+  if (r.low <= 0) t.refuse(fmt::format("value: a number above 0 wanted, {} found", r.low));
+  return r;
+}
+
 /// Every entry says whose it is, from where and when. `date_key`: "date", or "month" of a price.
 Provenance read_provenance(TomlTable& t, const char* date_key, const std::string& prefix = "") {
   Provenance p;
@@ -69,11 +84,11 @@ Status read_model(const toml::table& table, const std::string& file, Catalogue& 
     t.refuse("config: the name of a file in configs/ wanted, a path found");
   m.base = t.text("base");
   if (t.has("precision")) m.precision = kPrecisions[t.choice("precision", kPrecisions)];
-  m.parameters_total = t.quantity("parameters_total", Quantity::kParameters);
-  m.parameters_active = t.quantity("parameters_active", Quantity::kParameters);
-  m.tokens = t.quantity("tokens", Quantity::kTokens);
-  m.flops_per_token = t.quantity("flops_per_token", Quantity::kFlopsPerToken);
-  m.training_flop = t.quantity("training_flop", Quantity::kFlops);
+  m.parameters_total = above_zero(t, "parameters_total", Quantity::kParameters);
+  m.parameters_active = above_zero(t, "parameters_active", Quantity::kParameters);
+  m.tokens = above_zero(t, "tokens", Quantity::kTokens);
+  m.flops_per_token = above_zero(t, "flops_per_token", Quantity::kFlopsPerToken);
+  m.training_flop = above_zero(t, "training_flop", Quantity::kFlops);
   m.context_length = t.integer("context_length", 1, int64_t{1} << 40).value_or(0);
   m.from = read_provenance(t, "date");
   read_primary(t, m.from);
@@ -96,7 +111,7 @@ Status read_claim(const toml::table& table, const std::string& file, Catalogue& 
   c.what = kind.what;
   c.quantity = kind.quantity;
   c.phase = claim_phases()[t.choice("phase", claim_phases())];
-  c.value = t.range(kind.quantity);
+  c.value = range_above_zero(t, kind.quantity);
   c.at_least = t.flag("at_least", false);
   c.device = t.text("device");
   c.basis = read_basis(t);
@@ -121,18 +136,18 @@ Status read_device(const toml::table& table, const std::string& file, Catalogue&
   if (const toml::table* peak = t.table("peak")) {
     TomlTable p(*peak, file, "peak");
     for (const std::string& precision : kPrecisions) {
-      if (const auto flops = p.quantity(precision.c_str(), Quantity::kFlopsPerS))
+      if (const auto flops = above_zero(p, precision.c_str(), Quantity::kFlopsPerS))
         d.peak[precision] = *flops;
     }
     FATHOM_RETURN_IF_ERROR(p.finish());
   }
   if (d.peak.empty()) t.refuse("peak wanted (dense FLOP/s by precision), not found");
-  d.memory_bytes = t.quantity("memory", Quantity::kBytes);
-  d.memory_bytes_per_s = t.quantity("memory_bandwidth", Quantity::kBytesPerS);
-  d.link_bytes_per_s = t.quantity("link_bandwidth", Quantity::kBytesPerS);
-  d.network_bytes_per_s = t.quantity("network_bandwidth", Quantity::kBytesPerS);
-  d.tdp_w = t.quantity("tdp", Quantity::kWatts);
-  d.server_w = t.quantity("server_power", Quantity::kWatts);
+  d.memory_bytes = above_zero(t, "memory", Quantity::kBytes);
+  d.memory_bytes_per_s = above_zero(t, "memory_bandwidth", Quantity::kBytesPerS);
+  d.link_bytes_per_s = above_zero(t, "link_bandwidth", Quantity::kBytesPerS);
+  d.network_bytes_per_s = above_zero(t, "network_bandwidth", Quantity::kBytesPerS);
+  d.tdp_w = above_zero(t, "tdp", Quantity::kWatts);
+  d.server_w = above_zero(t, "server_power", Quantity::kWatts);
   d.from = read_provenance(t, "date");
   read_primary(t, d.from);
   catalogue.devices.push_back(std::move(d));
@@ -150,7 +165,7 @@ Status read_price(const toml::table& table, const std::string& file, Catalogue& 
   p.quantity = kQuantities[kind];
   p.device = t.text("device", kind < 2 ? Needed::kYes : Needed::kNo);
   p.place = t.text("place");
-  p.value = t.range(p.quantity);
+  p.value = range_above_zero(t, p.quantity);
   p.from = read_provenance(t, "month");
   read_primary(t, p.from);
   catalogue.prices.push_back(std::move(p));
@@ -162,9 +177,9 @@ Status read_comparison(const toml::table& table, const std::string& file, Catalo
   Comparison c;
   c.model = t.text("model", Needed::kYes);
   c.against = t.text("against", Needed::kYes);
-  c.value = Range::exactly(t.quantity("value", Quantity::kUsd, Needed::kYes).value_or(0));
+  c.value = Range::exactly(above_zero(t, "value", Quantity::kUsd, Needed::kYes).value_or(0));
   c.against_value =
-      Range::exactly(t.quantity("against_value", Quantity::kUsd, Needed::kYes).value_or(0));
+      Range::exactly(above_zero(t, "against_value", Quantity::kUsd, Needed::kYes).value_or(0));
   c.from = read_provenance(t, "date");
   read_primary(t, c.from);
   catalogue.comparisons.push_back(std::move(c));

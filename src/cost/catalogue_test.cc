@@ -105,6 +105,13 @@ TEST(Catalogue, WhatItDoesNotKnowIsRefusedByName) {
   EXPECT_NE(refusal("a = \n").find("x.toml:1: TOML wanted"), std::string::npos);
 }
 
+TEST(Catalogue, NothingIsZero) {
+  EXPECT_EQ(refusal(with(kClaim, "value = \"0 h\"")),
+            "x.toml:1: claim: value: a number above 0 wanted, 0 found");
+  EXPECT_EQ(refusal(with(kModel, "tokens = \"0 tokens\"")),
+            "x.toml:1: model: tokens: a number above 0 wanted, 0 found");
+}
+
 TEST(Catalogue, ReferencesMustExist) {
   EXPECT_EQ(refusal(kClaim), "x.toml:1: model: abyss-1: the catalogue has no such model");
   EXPECT_EQ(refusal(std::string(kModel) + with(kClaim, "model = \"abyss-2\"")),

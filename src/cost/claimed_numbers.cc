@@ -53,7 +53,9 @@ Status set_model(CatalogueModel& m, const ClaimedNumbers& n) {
         parse_quantity(n.flops_per_token, Quantity::kFlopsPerToken, "flops_per_token"));
   }
   if (!n.precision.empty()) m.precision = n.precision;
-  if (n.context_length > 0 && m.context_length == 0) m.context_length = n.context_length;
+  if (!n.config.empty()) m.config = std::filesystem::absolute(n.config).string();
+  if (n.context_length > 0) m.context_length = n.context_length;
+  if (m.context_length == 0) m.context_length = 4096;
   return {};
 }
 
@@ -138,7 +140,6 @@ Result<std::string> add_claimed_numbers(Catalogue& catalogue, const ClaimedNumbe
   fresh.name = fresh.title = n.name;
   fresh.org = n.whose;
   fresh.from = {n.whose, n.source, n.date, true, "", "given numbers"};
-  if (!n.config.empty()) fresh.config = std::filesystem::absolute(n.config).string();
   if (like.empty()) catalogue.models.push_back(fresh);
   FATHOM_ASSIGN_OR_RETURN(const CatalogueModel* model,
                           catalogue.model(like.empty() ? n.name : like));
