@@ -235,10 +235,8 @@ void add_number_flags(CLI::App& sub, AuditFlags& f) {
 
 std::function<int()> add_cost_audit(CLI::App& sub) {
   auto flags = std::make_shared<AuditFlags>();
-  sub.add_option(
-      "NAME", flags->name,
-      "A model of the catalogue, e.g. deepseek-v3; with numbers: they are held against it");
-  sub.add_option("--claim", flags->claim_file, "A TOML file with the numbers below as its keys");
+  sub.add_option("NAME", flags->name, "A model of the catalogue, such as deepseek-v3");
+  sub.add_option("--claim", flags->claim_file, "A TOML file, the numbers below as its keys");
   sub.add_flag("--json", flags->json, "One JSON object (docs/cost.md)");
   add_number_flags(sub, *flags);
   return [flags] { return run_audit(*flags); };
