@@ -13,6 +13,10 @@ const Command kCostCommands[] = {
     // One row a subcommand, in the order of the help.
     {"ledger", "What runs took, by their ledgers: time, energy, money, waste", add_cost_ledger},
     {"audit", "Check what is claimed of a model's cost: does it hold together?", add_cost_audit},
+    {"ladder", "One run at every scope: from one phase to all the company's hardware",
+     add_cost_ladder},
+    {"compare", "Models side by side at one basis", add_cost_compare},
+    {"trend", "A fixed capability over time, and what the frontier spends", add_cost_trend},
     {nullptr, nullptr, nullptr},
 };
 

@@ -87,6 +87,7 @@ struct CatalogueModel {
 
 struct Device {
   std::string name, title, chip, form_factor;
+  std::string released;  // ISO date, or empty: when it could first be had
   std::vector<std::string> aliases;
   std::map<std::string, double> peak;  // dense FLOP/s by precision: bf16, fp8, int8, f32, …
   std::optional<double> memory_bytes, memory_bytes_per_s;

@@ -133,6 +133,7 @@ Status read_device(const toml::table& table, const std::string& file, Catalogue&
   d.title = t.text("title", Needed::kYes);
   d.chip = t.text("chip", Needed::kYes);
   d.form_factor = t.text("form_factor", Needed::kYes);
+  d.released = t.date("released", Needed::kNo);
   if (const toml::table* peak = t.table("peak")) {
     TomlTable p(*peak, file, "peak");
     for (const std::string& precision : kPrecisions) {
