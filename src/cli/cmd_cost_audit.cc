@@ -13,6 +13,8 @@
 #include "cli/catalogue_path.h"
 #include "cli/cost_commands.h"
 #include "cost/audit.h"
+#include "cost/audit_sections.h"
+#include "cost/cost_sections.h"
 
 namespace fathom {
 namespace {
@@ -20,7 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct AuditFlags {
-  std::string name, claim_file;
+  std::string name, claim_file, html;
   ClaimedNumbers numbers;
   std::string days;
   bool json = false;
@@ -196,9 +198,29 @@ Result<Audit> audit(AuditFlags& flags) {
   return audit_model(catalogue, *model);
 }
 
+/// The audit, then the ladder where the catalogue knows the model.
+Status write_audit_page(const Audit& a, const std::string& path) {
+  CostPage page;
+  page.title = fmt::format("Audit: {}", a.title);
+  page.lead = a.headline.empty()
+                  ? "What is claimed of its cost, held against what must hold together."
+                  : "The headline: " + a.headline + ". Held against what must hold together.";
+  page.sections = audit_sections(a);
+  FATHOM_ASSIGN_OR_RETURN(const Catalogue catalogue, open_catalogue());
+  if (const auto ladder = ladder_of(catalogue, a.model); ladder.ok()) {
+    page.sections.push_back(ladder_section(ladder.value(), a.title));
+  }
+  page.made_by = fmt::format("fathom cost audit {} · {}", a.model, today());
+  return write_page(path, page);
+}
+
 int run_audit(AuditFlags& flags) {
   const Result<Audit> result = audit(flags);
   if (!result.ok()) return fail(result.status());
+  if (!flags.html.empty()) {
+    const Status written = write_audit_page(result.value(), flags.html);
+    if (!written.ok()) return fail(written);
+  }
   if (flags.json) {
     fmt::print("{}\n", to_json(result.value()).dump(2));
   } else {
@@ -238,6 +260,7 @@ std::function<int()> add_cost_audit(CLI::App& sub) {
   sub.add_option("NAME", flags->name, "A model of the catalogue, such as deepseek-v3");
   sub.add_option("--claim", flags->claim_file, "A TOML file, the numbers below as its keys");
   sub.add_flag("--json", flags->json, "One JSON object (docs/cost.md)");
+  sub.add_option("--html", flags->html, "Also write a page with plots and tables to this file");
   add_number_flags(sub, *flags);
   return [flags] { return run_audit(*flags); };
 }

@@ -60,11 +60,13 @@ Status add_frontier(TrendInputs& in, const Catalogue& c, const TrendRequest& r,
   return {};
 }
 
-/// Models on the projected figure's basis, by the names that were asked for, or all.
+/// Models on the projected figure's basis, by the names that were asked for, or all. One that
+/// stands on another's run is no whole capability's cost and is left out.
 void add_others(TrendInputs& in, const Catalogue& c, const TrendRequest& r, Basis basis) {
   for (const CatalogueModel& m : c.models) {
     const bool asked = !r.beside || std::ranges::find(*r.beside, m.name) != r.beside->end();
-    if (!asked || m.name == in.capability.name || (in.frontier && m.name == in.frontier->name))
+    if (!asked || !m.base.empty() || m.name == in.capability.name ||
+        (in.frontier && m.name == in.frontier->name))
       continue;
     if (auto point = point_of(c, m, basis)) in.others.push_back(*point);
   }

@@ -165,7 +165,8 @@ TEST(CatalogueTrend, TheWindowReachesTheBudget) {
 TEST(CostSections, EveryKnownFigureOfAPageHasBasisAndSource) {
   const auto c = compare(catalogue(), {"deepseek-v3", "gpt-4", "qwen2.5-72b"}, {});
   ASSERT_TRUE(c.ok()) << c.message();
-  for (const auto& row : figures_section(c.value()).tables[0].rows) {
+  const PageSection figures = figures_section(c.value());
+  for (const auto& row : figures.tables[0].rows) {
     EXPECT_NE(row[1], "") << row[0];
     EXPECT_TRUE(row[2] == "unknown" || !row.back().empty()) << row[0] << " " << row[1];
   }

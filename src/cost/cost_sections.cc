@@ -227,7 +227,8 @@ PageSection trend_section(const Trend& t) {
   s.plot = trend_plot(t);
   s.plot_caption =
       "Lines are the middle, bands go from the lowest to the highest. US dollars, logarithmic "
-      "axis. A projection holds as long as its factors do.";
+      "axis. Models without a name for want of room are in the table. A projection holds as long "
+      "as its factors do.";
   s.tables = {point_table(t), factor_table(t), model_table(t)};
   return s;
 }

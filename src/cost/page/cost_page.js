@@ -89,7 +89,7 @@
         continue;
       }
       const {low, mid, high} = row.item.value;
-      const from = left + x(low), to = left + x(high);
+      const from = left + x(plot.unit === 'usd' ? low : 0), to = left + x(high);
       svg.append('rect').attr('class', 'bar' + (row.item.beside ? ' beside' : '')).attr('x', Math.min(from, to - 2)).attr('y', row.bar - 7)
           .attr('width', Math.max(2, to - from)).attr('height', 14).attr('rx', 2).append('title').text(`${row.item.label}: ${row.item.text}`);
       svg.append('line').attr('class', 'mark').attr('x1', left + x(mid)).attr('x2', left + x(mid)).attr('y1', row.bar - 10).attr('y2', row.bar + 10);
@@ -101,7 +101,7 @@
   /// Where a label of `w` pixels stands beside (x, y) without touching another; null where there is no such place.
   function place(taken, x, y, w, bounds) {
     const h = 15;
-    const spots = [[8, 4], [-8 - w, 4], [8, -10], [-8 - w, -10], [8, 18], [-8 - w, 18], [-w / 2, -14], [-w / 2, 24], [8, -26], [-8 - w, -26], [8, 34], [-8 - w, 34]];
+    const spots = [[8, 4], [-8 - w, 4], [8, -10], [-8 - w, -10], [8, 18], [-8 - w, 18], [-w / 2, -14], [-w / 2, 24]];
     for (const [dx, dy] of spots) {
       const box = {left: x + dx - 2, right: x + dx + w + 2, top: y + dy - 12, bottom: y + dy - 12 + h};
       if (box.left < bounds.left || box.right > bounds.right || box.top < bounds.top || box.bottom > bounds.bottom) continue;
