@@ -28,9 +28,9 @@ void print_stated(const StatedCost& s, const char* before) {
 
 void print_rung(const Rung& r) {
   const std::string name = (r.beside ? "  " : "") + r.name;
-  fmt::print("{:<48}{:>18}  {}\n", name, r.usd ? usd_text(r.usd->mid) : "unknown",
+  fmt::print("{:<49}{:>13}  {}\n", name, r.usd ? usd_text(r.usd->mid) : "unknown",
              r.usd ? basis_name(r.basis) : "");
-  if (r.usd && !r.usd->exact()) fmt::print("{:<48}{:>18}\n", "", usd_range_text(*r.usd));
+  if (r.usd && !r.usd->exact()) fmt::print("{:<49}{:>13}\n", "", usd_range_text(*r.usd));
   print(wrapped(r.how, 4));
   if (r.usd) print(wrapped(from(r.source, r.date), 4));
   if (r.stated_only && r.stated.size() == 1) return;
@@ -54,7 +54,7 @@ void print_ladder(const Ladder& ladder) {
   for (const Rung& r : ladder.rungs) print_rung(r);
   if (!ladder.borrowed.empty()) print("\nBorrowed compute, in none of the steps\n");
   for (const BorrowedCompute& b : ladder.borrowed) {
-    fmt::print("  {:<46}{:>18}  {}\n", b.what, money(b.usd), b.usd ? basis_name(b.basis) : "");
+    fmt::print("  {:<47}{:>13}  {}\n", b.what, money(b.usd), b.usd ? basis_name(b.basis) : "");
     print(wrapped(b.usd ? b.note + ". " + from(b.source, b.date) : b.note, 4));
   }
   if (!ladder.cluster_shares.empty())
