@@ -11,6 +11,8 @@ namespace {
 
 const Command kCostCommands[] = {
     // One row a subcommand, in the order of the help.
+    {"plan", "What a model costs to train, to run and to teach, before anything runs",
+     add_cost_plan},
     {"ledger", "What runs took, by their ledgers: time, energy, money, waste", add_cost_ledger},
     {"audit", "Check what is claimed of a model's cost: does it hold together?", add_cost_audit},
     {"ladder", "One run at every scope: from one phase to all the company's hardware",

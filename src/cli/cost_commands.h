@@ -5,6 +5,7 @@
 
 namespace fathom {
 
+std::function<int()> add_cost_plan(CLI::App& sub);
 std::function<int()> add_cost_ledger(CLI::App& sub);
 std::function<int()> add_cost_audit(CLI::App& sub);
 
