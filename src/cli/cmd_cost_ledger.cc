@@ -11,8 +11,11 @@
 
 #include "base/file.h"
 #include "cli/cost_commands.h"
+#include "cli/cost_print.h"
 #include "cli/ledger_print.h"
+#include "cost/cost_json.h"
 #include "cost/ledger.h"
+#include "cost/ledger_ladder.h"
 
 namespace fathom {
 namespace {
@@ -49,10 +52,6 @@ Json or_null(const std::optional<T>& x) {
 }
 
 Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
-
-Json range_json(const std::optional<Range>& r) {
-  return r ? Json{{"low", r->low}, {"mid", r->mid}, {"high", r->high}} : Json();
-}
 
 Json sum_json(const LedgerSum& s, const LedgerPrices& prices) {
   const LedgerMoney money = ledger_money(s, prices);
@@ -110,6 +109,7 @@ Json report_json(const LedgerReport& r, const LedgerPrices& prices) {
     j["classes"][name] = sum_json(s.of(cls), prices);
   }
   for (const LedgerPart& p : s.parts) j["parts"][p.name] = sum_json(p.sum, prices);
+  j["rungs"] = ladder_json(build_ladder(ledger_ladder_inputs({s}, prices)))["rungs"];
   j["gap_seconds"] = s.gap_seconds;
   j["peak_memory_bytes"] = or_null(s.peak_memory_bytes);
   j["begins_at_step"] = or_null(s.begins_at_step);
@@ -133,6 +133,9 @@ int print_json(const std::vector<LedgerReport>& reports, const LedgerPrices& pri
     sum.add(r.summary.all);
   }
   all["total"] = sum_json(sum, prices);
+  std::vector<LedgerSummary> runs;
+  for (const LedgerReport& r : reports) runs.push_back(r.summary);
+  all["rungs"] = ladder_json(build_ladder(ledger_ladder_inputs(runs, prices)))["rungs"];
   fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
   return 0;
 }
@@ -142,6 +145,10 @@ void print_text(const std::vector<LedgerReport>& reports, const LedgerPrices& pr
     fmt::print("{}{}", i == 0 ? "" : "\n", ledger_text(reports[i], prices));
   fmt::print("{}", ledger_prices_text(prices));
   if (reports.size() > 1) fmt::print("\n{}", ledger_runs_text(reports, prices));
+  std::vector<LedgerSummary> runs;
+  for (const LedgerReport& r : reports) runs.push_back(r.summary);
+  fmt::print("\n");
+  print_ladder(build_ladder(ledger_ladder_inputs(runs, prices)));
 }
 
 // A torn last line is a finding here: the ledger is not as it should be.

@@ -8,13 +8,14 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "cost/owned_hardware.h"
 #include "cost/toml_table.h"
 #include "cost/units.h"
 
 namespace fathom {
 namespace {
 
-constexpr double kHoursPerYear = 8760, kSecondsPerHour = 3600, kJoulesPerKwh = 3.6e6;
+constexpr double kSecondsPerHour = 3600, kJoulesPerKwh = 3.6e6;
 
 // A price is a value, or low, mid and high, with its date and its source.
 std::optional<StatedPrice> read_price(TomlTable& table, Quantity q) {
@@ -85,7 +86,8 @@ std::optional<Range> ledger_joules(const LedgerSum& sum, const LedgerPrices& pri
 }
 
 Range owned_usd_per_hour(const LedgerPrices& prices) {
-  return prices.purchase->value / (prices.life_years * prices.utilisation * kHoursPerYear);
+  return straight_line_usd_per_hour(prices.purchase->value,
+                                    {prices.life_years, prices.utilisation});
 }
 
 LedgerMoney ledger_money(const LedgerSum& sum, const LedgerPrices& prices) {
