@@ -66,6 +66,14 @@ TEST_F(CostLedger, JsonHasTheDocumentedFields) {
   EXPECT_DOUBLE_EQ(run["flops_per_token"].get<double>(), 5e6);
   EXPECT_EQ(run["classes"]["idle"]["device_seconds"], 1200);
   EXPECT_TRUE(run["peak_memory_bytes"].is_null());
+  // The hour of training at $3, and with the idle third beside it.
+  EXPECT_DOUBLE_EQ(run["rungs"][0]["usd"]["mid"].get<double>(), 3);
+  for (const auto& rung : run["rungs"]) {
+    if (rung["basis"] == "all-in-rd") {
+      EXPECT_DOUBLE_EQ(rung["usd"]["mid"].get<double>(), 4);
+    }
+    EXPECT_EQ(rung["basis"] == "unknown", rung["usd"].is_null());
+  }
 }
 
 TEST_F(CostLedger, NoPricesMeansUnknownMoneyAndNotZero) {
