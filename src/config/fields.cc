@@ -13,8 +13,9 @@ constexpr size_t kShownLimit = 80;  // characters of a found value in a message
 
 std::string shown(const json& value) {
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  if (text.size() > kShownLimit) text = text.substr(0, kShownLimit) + "…";
-  return text;
+  if (text.size() <= kShownLimit) return text;
+  text.resize(kShownLimit);
+  return text += "…";
 }
 
 std::string range_wanted(int64_t min, int64_t max) {

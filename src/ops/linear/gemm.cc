@@ -30,12 +30,20 @@ struct Kernels {
   void (*f32)(const GemmTileArgs&);
   TransposeFn transpose16;
   void (*interleave_rows)(uint32_t*, int64_t, const uint16_t*, int64_t, int64_t, int64_t);
+  DirectFn direct_bf16, direct_f32;  // null: none
 };
 
 const Kernels& kernels() {
   static const Kernels k = [] {
-    if (isa() >= Isa::kAvx512Bf16) return Kernels{avx512::gemm_bf16, avx512::gemm_f32, avx512::transpose16, avx512::interleave_rows};
-    return Kernels{gemm_bf16_simd, gemm_f32_simd, transpose16_plain, interleave_rows_plain};
+    if (isa() >= Isa::kAvx512Bf16) {
+      return Kernels{avx512::gemm_bf16,       avx512::gemm_f32,    avx512::transpose16,
+                     avx512::interleave_rows, avx512::direct_bf16, avx512::direct_f32};
+    }
+    if (isa() >= Isa::kAvx2) {
+      return Kernels{avx2::gemm_bf16,       avx2::gemm_f32,    avx2::transpose16,
+                     avx2::interleave_rows, avx2::direct_bf16, avx2::direct_f32};
+    }
+    return Kernels{gemm_bf16_simd, gemm_f32_simd, transpose16_plain, interleave_rows_plain, nullptr, nullptr};
   }();
   return k;
 }
@@ -99,18 +107,32 @@ void gemm_pack_rows(uint32_t* dst, const float* src, int64_t row_stride, int64_t
   }
 }
 
+namespace {
+
+GemmTileArgs args_of(const GemmTile& t) {
+  return {static_cast<const char*>(t.a), t.a_row_bytes, t.a_word_bytes, t.b, t.n_words, t.n_rows, t.n_cols,
+          gemm_padded_cols(t.n_cols), t.c_in, t.c_in_stride, static_cast<int>(t.store), t.out, t.out_stride, t.bias};
+}
+
+}  // namespace
+
 template <typename T>
 void gemm_multiply(const GemmTile& t) {
-  const GemmTileArgs args{static_cast<const char*>(t.a), t.a_row_bytes, t.a_word_bytes, t.b, t.n_words, t.n_rows, t.n_cols,
-                          gemm_padded_cols(t.n_cols), t.c_in, t.c_in_stride, static_cast<int>(t.store), t.out, t.out_stride, t.bias};
-  if constexpr (sizeof(T) == 4) {
-    kernels().f32(args);
-  } else {
-    kernels().bf16(args);
-  }
+  (sizeof(T) == 4 ? kernels().f32 : kernels().bf16)(args_of(t));
 }
 template void gemm_multiply<float>(const GemmTile&);
 template void gemm_multiply<BF16>(const GemmTile&);
+
+int64_t gemm_direct_rows() { return kernels().direct_f32 == nullptr ? 0 : kDirectRows; }
+
+template <typename T>
+void gemm_direct(const GemmTile& t, const T* w, int64_t w_stride) {
+  FATHOM_DCHECK(t.n_rows >= 1 && t.n_rows <= gemm_direct_rows() && t.n_cols % 16 == 0);
+  (sizeof(T) == 4 ? kernels().direct_f32 : kernels().direct_bf16)(args_of(t), reinterpret_cast<const char*>(w),
+                                                                 w_stride * static_cast<int64_t>(sizeof(T)));
+}
+template void gemm_direct<float>(const GemmTile&, const float*, int64_t);
+template void gemm_direct<BF16>(const GemmTile&, const BF16*, int64_t);
 
 void* gemm_scratch(int slot, int64_t n_bytes) {
   struct Slot {

@@ -48,6 +48,13 @@ struct GemmTile {
 template <typename T>
 void gemm_multiply(const GemmTile& tile);
 
+/// Most rows of A that gemm_direct takes; 0 where the instruction set in use has no such kernel.
+int64_t gemm_direct_rows();
+/// The same product for few rows, with B[k][n] = w[n * w_stride + k] as it lies: bits as gemm_multiply over gemm_pack_transposed's block.
+/// Requires: 1 <= n_rows <= gemm_direct_rows(), n_cols a multiple of 16 (of any size), an even k for BF16; tile.b is not read.
+template <typename T>
+void gemm_direct(const GemmTile& tile, const T* w, int64_t w_stride);
+
 /// Per-thread scratch of at least n_bytes, 64-byte aligned; slot 0..7. Contents last until the thread asks for the same slot again.
 void* gemm_scratch(int slot, int64_t n_bytes);
 

@@ -133,6 +133,92 @@ void block(const GemmTileArgs& t) {
   }
 }
 
+// r[c] is 16 words of column c; afterwards r[j] is word j of the 16 columns.
+inline void transpose_in_registers(__m512i (&r)[16]) {
+  __m512i s[16];
+#pragma GCC unroll 16
+  for (int c = 0; c < 16; c += 2) {
+    s[c] = _mm512_unpacklo_epi32(r[c], r[c + 1]);
+    s[c + 1] = _mm512_unpackhi_epi32(r[c], r[c + 1]);
+  }
+#pragma GCC unroll 16
+  for (int c = 0; c < 16; c += 4) {
+    r[c] = _mm512_unpacklo_epi64(s[c], s[c + 2]);
+    r[c + 1] = _mm512_unpackhi_epi64(s[c], s[c + 2]);
+    r[c + 2] = _mm512_unpacklo_epi64(s[c + 1], s[c + 3]);
+    r[c + 3] = _mm512_unpackhi_epi64(s[c + 1], s[c + 3]);
+  }
+  // r[4g + j] holds, in each 128-bit lane L, word 4L + j of columns 4g … 4g + 3.
+#pragma GCC unroll 16
+  for (int j = 0; j < 4; ++j) {
+    s[j] = _mm512_shuffle_i32x4(r[j], r[4 + j], 0x88);  // lanes 0, 2 of groups 0, 1
+    s[4 + j] = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0x88);
+    s[8 + j] = _mm512_shuffle_i32x4(r[j], r[4 + j], 0xdd);  // lanes 1, 3
+    s[12 + j] = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0xdd);
+  }
+#pragma GCC unroll 16
+  for (int j = 0; j < 4; ++j) {
+    r[j] = _mm512_shuffle_i32x4(s[j], s[4 + j], 0x88);
+    r[8 + j] = _mm512_shuffle_i32x4(s[j], s[4 + j], 0xdd);
+    r[4 + j] = _mm512_shuffle_i32x4(s[8 + j], s[12 + j], 0x88);
+    r[12 + j] = _mm512_shuffle_i32x4(s[8 + j], s[12 + j], 0xdd);
+  }
+}
+
+inline __mmask16 first_words(int64_t n) { return n >= 16 ? 0xffff : static_cast<__mmask16>((1u << n) - 1); }
+
+// One tile of 16 columns by 16 words (the last of a row may have fewer) against MR rows of A.
+template <class Op, int MR>
+inline void direct_tile(__m512 (&acc)[MR][1], const GemmTileArgs& t, const char* w, int64_t w_row_bytes, int64_t at, int64_t left) {
+  __m512i r[16];
+  const __mmask16 mask = first_words(left);
+#pragma GCC unroll 16
+  for (int c = 0; c < 16; ++c) r[c] = _mm512_maskz_loadu_epi32(mask, w + c * w_row_bytes + 4 * at);
+  transpose_in_registers(r);
+  const char* a = t.a + 4 * at;
+#pragma GCC unroll 16
+  for (int j = 0; j < 16; ++j) {
+    if (j >= left) break;
+#pragma GCC unroll 4
+    for (int m = 0; m < MR; ++m) {
+      int32_t word;
+      __builtin_memcpy(&word, a + m * t.a_row_bytes + 4 * j, 4);
+      acc[m][0] = Op::step(acc[m][0], _mm512_set1_epi32(word), r[j]);
+    }
+  }
+}
+
+// Rows of weights that follow each other in memory are one stream to the machine: while 16 of them are multiplied, the next 16 are
+// called in, line after line as they lie.
+template <class Op, int MR>
+void direct(const GemmTileArgs& t, const char* w, int64_t w_row_bytes) {
+  for (int64_t col = 0; col < t.n_cols; col += 16) {
+    const char* rows = w + col * w_row_bytes;
+    const char* next = rows + 16 * w_row_bytes;
+    __m512 acc[MR][1];
+#pragma GCC unroll 4
+    for (int m = 0; m < MR; ++m) acc[m][0] = t.c_in ? _mm512_loadu_ps(t.c_in + m * t.c_in_stride + col) : _mm512_setzero_ps();
+    int64_t at = 0;
+    for (; at + 16 <= t.n_words; at += 16) {
+#pragma GCC unroll 16
+      for (int line = 0; line < 16; ++line) _mm_prefetch(next + 64 * (at + line), _MM_HINT_T0);
+      direct_tile<Op, MR>(acc, t, rows, w_row_bytes, at, 16);
+    }
+    if (at < t.n_words) direct_tile<Op, MR>(acc, t, rows, w_row_bytes, at, t.n_words - at);
+    store_tile<MR, 1>(t, 0, col, acc);
+  }
+}
+
+template <class Op>
+void direct_rows(const GemmTileArgs& t, const char* w, int64_t w_row_bytes) {
+  switch (t.n_rows) {
+    case 1: return direct<Op, 1>(t, w, w_row_bytes);
+    case 2: return direct<Op, 2>(t, w, w_row_bytes);
+    case 3: return direct<Op, 3>(t, w, w_row_bytes);
+    default: return direct<Op, 4>(t, w, w_row_bytes);
+  }
+}
+
 }  // namespace
 
 void gemm_bf16(const GemmTileArgs& t) {
@@ -145,12 +231,14 @@ void gemm_f32(const GemmTileArgs& t) {
   block<F32Fma, false>(t);
 }
 
+void direct_bf16(const GemmTileArgs& t, const char* w, int64_t w_row_bytes) { direct_rows<Bf16Dot>(t, w, w_row_bytes); }
+void direct_f32(const GemmTileArgs& t, const char* w, int64_t w_row_bytes) { direct_rows<F32Fma>(t, w, w_row_bytes); }
+
 void transpose16(uint32_t* dst, int64_t dst_stride, const char* src, int64_t col_bytes, int64_t n_words) {
   const int64_t ahead = col_bytes >= 8192 ? 1024 : 16 * col_bytes;
   for (int64_t w = 0; w < n_words; w += 16) {
-    const int64_t left = n_words - w;
-    const __mmask16 mask = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
-    __m512i r[16], s[16];
+    const __mmask16 mask = first_words(n_words - w);
+    __m512i r[16];
     // 16 streams of weights are more than the hardware follows. Into L2 only: rows of a power of two bytes share L1's sets. Long rows are called
     // in further along, short ones while the 16 rows before them are packed.
 #pragma GCC unroll 16
@@ -158,36 +246,9 @@ void transpose16(uint32_t* dst, int64_t dst_stride, const char* src, int64_t col
       _mm_prefetch(src + c * col_bytes + 4 * w + ahead, _MM_HINT_T1);
       r[c] = _mm512_maskz_loadu_epi32(mask, src + c * col_bytes + 4 * w);
     }
-#pragma GCC unroll 16
-    for (int c = 0; c < 16; c += 2) {
-      s[c] = _mm512_unpacklo_epi32(r[c], r[c + 1]);
-      s[c + 1] = _mm512_unpackhi_epi32(r[c], r[c + 1]);
-    }
-#pragma GCC unroll 16
-    for (int c = 0; c < 16; c += 4) {
-      r[c] = _mm512_unpacklo_epi64(s[c], s[c + 2]);
-      r[c + 1] = _mm512_unpackhi_epi64(s[c], s[c + 2]);
-      r[c + 2] = _mm512_unpacklo_epi64(s[c + 1], s[c + 3]);
-      r[c + 3] = _mm512_unpackhi_epi64(s[c + 1], s[c + 3]);
-    }
-    // r[4g + j] holds, in each 128-bit lane L, word 4L + j of columns 4g … 4g + 3.
-#pragma GCC unroll 16
-    for (int j = 0; j < 4; ++j) {
-      s[j] = _mm512_shuffle_i32x4(r[j], r[4 + j], 0x88);        // lanes 0, 2 of groups 0, 1
-      s[4 + j] = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0x88);
-      s[8 + j] = _mm512_shuffle_i32x4(r[j], r[4 + j], 0xdd);    // lanes 1, 3
-      s[12 + j] = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0xdd);
-    }
-    __m512i out[16];
-#pragma GCC unroll 16
-    for (int j = 0; j < 4; ++j) {
-      out[j] = _mm512_shuffle_i32x4(s[j], s[4 + j], 0x88);
-      out[8 + j] = _mm512_shuffle_i32x4(s[j], s[4 + j], 0xdd);
-      out[4 + j] = _mm512_shuffle_i32x4(s[8 + j], s[12 + j], 0x88);
-      out[12 + j] = _mm512_shuffle_i32x4(s[8 + j], s[12 + j], 0xdd);
-    }
-    const int n = left >= 16 ? 16 : static_cast<int>(left);
-    for (int j = 0; j < n; ++j) _mm512_storeu_si512(dst + (w + j) * dst_stride, out[j]);
+    transpose_in_registers(r);
+    const int n = n_words - w >= 16 ? 16 : static_cast<int>(n_words - w);
+    for (int j = 0; j < n; ++j) _mm512_storeu_si512(dst + (w + j) * dst_stride, r[j]);
   }
 }
 

@@ -1,4 +1,5 @@
-// The matrix product on Highway: f32, and bf16 pairs widened to f32. Serves machines without AVX-512 BF16.
+// The matrix product on Highway: f32, and bf16 pairs widened to f32. The plain form, of one source for every
+// instruction set; gemm_avx2.cc and gemm_avx512.cc serve the machines that fathom is built for.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/linear/gemm_simd.cc"
 #include <hwy/foreach_target.h>

@@ -31,7 +31,7 @@ int64_t n_of(const P& p) {
 }
 
 struct Task {
-  int64_t product, col, row_begin, row_end;
+  int64_t product, col, n_cols, row_begin, row_end;
 };
 
 template <typename T>
@@ -90,9 +90,27 @@ GemmStore gemm_store(Store store) {
   return store == Store::kAdd ? GemmStore::kAddF32 : GemmStore::kF32;
 }
 
+// Few rows read weights of their own type as they lie: packing would cost more than the product.
 template <typename T, typename Y>
-void run_task(const LinearProduct<T, Y>& p, const Task& task) {
-  const int64_t k = k_of(p), n = std::min(kGemmCols, n_of(p) - task.col), n_rows = task.row_end - task.row_begin;
+bool is_direct(const LinearProduct<T, Y>& p) {
+  return p.x.dim(0) <= gemm_direct_rows() && !p.by_rows && raw<T>(p.w) != nullptr && (sizeof(T) == 4 || k_of(p) % 2 == 0);
+}
+constexpr int64_t kDirectCols = 256;  // columns of a task: long enough a stream of weights, tasks enough for the threads
+
+template <typename T, typename Y>
+GemmTile output_tile(const LinearProduct<T, Y>& p, const Task& task) {
+  GemmTile t;
+  t.n_rows = task.row_end - task.row_begin;
+  t.store = gemm_store<Y>(p.store);
+  t.out = p.y.row(task.row_begin) + task.col;
+  t.out_stride = p.y.stride(0);
+  t.bias = p.bias.empty() ? nullptr : p.bias.data() + task.col;
+  return t;
+}
+
+template <typename T, typename Y>
+void run_packed(const LinearProduct<T, Y>& p, const Task& task) {
+  const int64_t k = k_of(p), n = task.n_cols, n_rows = task.row_end - task.row_begin;
   int64_t x_stride = 0;
   const T* x = with_whole_words(p.x.row(task.row_begin), p.x.stride(0), n_rows, k, &x_stride);
   const int64_t k_step = elements<T>(kWordsOfK);
@@ -115,13 +133,35 @@ void run_task(const LinearProduct<T, Y>& p, const Task& task) {
       t.out = chain;
       t.out_stride = n;
     } else {
-      t.store = gemm_store<Y>(p.store);
-      t.out = p.y.row(task.row_begin) + task.col;
-      t.out_stride = p.y.stride(0);
-      t.bias = p.bias.empty() ? nullptr : p.bias.data() + task.col;
+      const GemmTile out = output_tile(p, task);
+      t.store = out.store;
+      t.out = out.out;
+      t.out_stride = out.out_stride;
+      t.bias = out.bias;
     }
     gemm_multiply<T>(t);
   }
+}
+
+template <typename T, typename Y>
+void run_direct(const LinearProduct<T, Y>& p, Task task) {
+  const int64_t whole = task.n_cols / 16 * 16;
+  if (whole > 0) {
+    GemmTile t = output_tile(p, task);
+    t.a = p.x.row(task.row_begin);
+    t.a_row_bytes = p.x.stride(0) * static_cast<int64_t>(sizeof(T));
+    t.n_words = gemm_words<T>(k_of(p));
+    t.n_cols = whole;
+    gemm_direct<T>(t, raw<T>(p.w) + task.col * p.w.cols, p.w.cols);
+  }
+  task.col += whole;
+  task.n_cols -= whole;
+  if (task.n_cols > 0) run_packed(p, task);
+}
+
+template <typename T, typename Y>
+void run_task(const LinearProduct<T, Y>& p, const Task& task) {
+  is_direct(p) ? run_direct(p, task) : run_packed(p, task);
 }
 
 template <typename T, typename Y>
@@ -196,8 +236,11 @@ void linear_products(std::span<const LinearProduct<T, Y>> products) {
     if (n_rows == 0) continue;
     const int64_t by_split = (n_rows + row_splits - 1) / row_splits;
     const int64_t rows = std::min(n_rows, std::max<int64_t>(96, (by_split + 5) / 6 * 6));
-    for (int64_t col = 0; col < n_of(products[i]); col += kGemmCols) {
-      for (int64_t r = 0; r < n_rows; r += rows) tasks.push_back({static_cast<int64_t>(i), col, r, std::min(n_rows, r + rows)});
+    const int64_t n = n_of(products[i]), cols = is_direct(products[i]) ? kDirectCols : kGemmCols;
+    for (int64_t col = 0; col < n; col += cols) {
+      for (int64_t r = 0; r < n_rows; r += rows) {
+        tasks.push_back({static_cast<int64_t>(i), col, std::min(cols, n - col), r, std::min(n_rows, r + rows)});
+      }
     }
   }
   parallel_for(static_cast<int64_t>(tasks.size()), [&](int64_t i) { run_task(products[tasks[i].product], tasks[i]); });
