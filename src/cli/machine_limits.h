@@ -1,6 +1,7 @@
 // What the machine can do, as fathom bench measures it in the same run as what it states shares of.
 #pragma once
 
+#include <algorithm>
 #include <nlohmann/json_fwd.hpp>
 
 #include "model/model.h"
@@ -12,9 +13,9 @@ struct MachineLimits {
   double peak_f32 = 0, peak_bf16 = 0;  // operations a second; peak_bf16 0: no such instruction
   /// The better of the two kinds of pages: a program may ask for either.
   double bandwidth() const { return read_4k > read_2m ? read_4k : read_2m; }
-  /// Of the arithmetic that `compute` uses on this machine.
+  /// Of the arithmetic that `compute` uses on this machine: bf16 is widened to f32 where that is faster.
   double peak(Compute compute) const {
-    return compute == Compute::kBf16 && peak_bf16 > 0 ? peak_bf16 : peak_f32;
+    return compute == Compute::kBf16 ? std::max(peak_bf16, peak_f32) : peak_f32;
   }
 };
 

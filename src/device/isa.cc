@@ -56,6 +56,8 @@ Isa isa() {
   return chosen;
 }
 
+bool has_fast_bf16_dot() { return __builtin_cpu_is("amd") != 0; }
+
 std::string describe_isa() {
   std::string text = name(isa());
   text += " (machine:";

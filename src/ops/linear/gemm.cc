@@ -36,8 +36,13 @@ struct Kernels {
 const Kernels& kernels() {
   static const Kernels k = [] {
     if (isa() >= Isa::kAvx512Bf16) {
-      return Kernels{avx512::gemm_bf16,       avx512::gemm_f32,    avx512::transpose16,
-                     avx512::interleave_rows, avx512::direct_bf16, avx512::direct_f32};
+      const bool widen = !has_fast_bf16_dot();
+      return Kernels{widen ? avx512::gemm_bf16_widened : avx512::gemm_bf16,
+                     avx512::gemm_f32,
+                     avx512::transpose16,
+                     avx512::interleave_rows,
+                     widen ? avx512::direct_bf16_widened : avx512::direct_bf16,
+                     avx512::direct_f32};
     }
     if (isa() >= Isa::kAvx2) {
       return Kernels{avx2::gemm_bf16,       avx2::gemm_f32,    avx2::transpose16,

@@ -1,7 +1,7 @@
 // The matrix product under linear and attention: packed blocks of B, rows of A, one chain of multiply-adds per output element.
 //   c[m][n] = ((0 + a[m][0] b[0][n]) + a[m][1] b[1][n]) + …   in the order of k, whatever the tile, the block of k or the rows beside it.
 // bf16 operands travel as pairs (k, k+1) in one 32-bit word, f32 operands as one word; both kinds share layout and code ("word" below).
-// Chosen by device/isa.h: VDPBF16PS for bf16 where the machine has it, widened to f32 elsewhere (same order, other rounding).
+// Chosen by device/isa.h: VDPBF16PS for bf16 where the machine has it at full rate, widened to f32 elsewhere (same order, other rounding).
 #pragma once
 
 #include <cstdint>

@@ -37,8 +37,10 @@ void interleave_rows(uint32_t* dst, int64_t dst_stride, const uint16_t* src, int
 
 namespace avx512 {
 void gemm_bf16(const GemmTileArgs& t);
+void gemm_bf16_widened(const GemmTileArgs& t);
 void gemm_f32(const GemmTileArgs& t);
 void direct_bf16(const GemmTileArgs& t, const char* w, int64_t w_row_bytes);
+void direct_bf16_widened(const GemmTileArgs& t, const char* w, int64_t w_row_bytes);
 void direct_f32(const GemmTileArgs& t, const char* w, int64_t w_row_bytes);
 void transpose16(uint32_t* dst, int64_t dst_stride, const char* src, int64_t col_bytes, int64_t n_words);
 void interleave_rows(uint32_t* dst, int64_t dst_stride, const uint16_t* src, int64_t row_stride, int64_t n_cols, int64_t n_pairs);
