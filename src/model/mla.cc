@@ -40,6 +40,43 @@ void mla_project(MlaActs<T>& a, View<const float> x, const LayerWeights& w, cons
   rope_apply(View<T>(a.kv_a.data(), {n, 1, d.latent + d.rope}), d.latent, c.positions, c.rope);
 }
 
+// Queries folded through the key up-projection, attention over the latents themselves, then the value up-projection.
+template <typename T>
+void attend_absorbed(View<T> out, View<float> lse, View<const T> q, std::span<const PieceEntries<T>> entries,
+                     View<const int32_t> first_visible, const LayerWeights& w, const LayerContext& c) {
+  const MlaDims d(c.config);
+  const int64_t n = c.n_tokens(), entry_dim = d.latent + d.rope;
+  const View<T> folded = c.arena.take<T>({n, d.heads * entry_dim}), latent_out = c.arena.take<T>({n, d.heads * d.latent});
+  std::vector<LinearProduct<T, T>> up, down;
+  for (int64_t h = 0; h < d.heads; ++h) {
+    const Weight w_k = w.kv_b_proj.slice_rows(h * d.kv_head, h * d.kv_head + d.nope);
+    const Weight w_v = w.kv_b_proj.slice_rows(h * d.kv_head + d.nope, (h + 1) * d.kv_head);
+    up.push_back({columns(folded, h * entry_dim, d.latent), columns(q, h * d.q_head, d.nope), w_k, true});
+    down.push_back({columns(out, h * d.v, d.v), columns(latent_out, h * d.latent, d.latent), w_v});
+  }
+  linear_products<T, T>(up);
+  parallel_ranges(n, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t h = 0; h < d.heads; ++h) {
+        std::memcpy(folded.row(i) + h * entry_dim + d.latent, q.row(i) + h * d.q_head + d.nope, static_cast<size_t>(d.rope) * sizeof(T));
+      }
+    }
+  });
+  std::vector<AttentionProblem<T>> problems;
+  for (size_t i = 0; i < c.pieces.size(); ++i) {
+    const SequencePiece& p = c.pieces[i];
+    AttentionProblem<T> problem = problem_of(p, c, static_cast<const T*>(folded.data()), entry_dim, latent_out.data(), d.latent);
+    problem.n_kv_heads = 1;
+    problem.k_tiles = problem.v_tiles = entries[i].tiles;
+    problem.k_token_stride = problem.v_token_stride = entry_dim;
+    problem.n_keys = entries[i].n_keys;
+    if (!lse.empty()) problem.lse = lse.row(p.begin);
+    if (!first_visible.empty()) problem.first_visible = first_visible.data() + p.begin;
+    problems.push_back(problem);
+  }
+  attention_forward<T>(problems);
+  linear_products<T, T>(down);
+}
 
 namespace {
 
@@ -60,41 +97,12 @@ void append_entries(const MlaActs<T>& a, const LayerContext& c, int64_t layer_id
   }
 }
 
-// Queries folded through the key up-projection, attention over the latents themselves, then the value up-projection.
 template <typename T>
-void attend_absorbed(View<T> out, const MlaActs<T>& a, const LayerWeights& w, const LayerContext& c, int64_t layer_idx) {
-  const MlaDims d(c.config);
-  const int64_t n = c.n_tokens(), entry_dim = d.latent + d.rope;
-  const View<T> q = c.arena.take<T>({n, d.heads * entry_dim}), latent_out = c.arena.take<T>({n, d.heads * d.latent});
-  std::vector<LinearProduct<T, T>> up, down;
-  for (int64_t h = 0; h < d.heads; ++h) {
-    const Weight w_k = w.kv_b_proj.slice_rows(h * d.kv_head, h * d.kv_head + d.nope);
-    const Weight w_v = w.kv_b_proj.slice_rows(h * d.kv_head + d.nope, (h + 1) * d.kv_head);
-    up.push_back({columns(q, h * entry_dim, d.latent), columns(a.q, h * d.q_head, d.nope), w_k, true});
-    down.push_back({columns(out, h * d.v, d.v), columns(latent_out, h * d.latent, d.latent), w_v});
-  }
-  linear_products<T, T>(up);
-  parallel_ranges(n, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      for (int64_t h = 0; h < d.heads; ++h) {
-        std::memcpy(q.row(i) + h * entry_dim + d.latent, a.q.row(i) + h * d.q_head + d.nope, static_cast<size_t>(d.rope) * sizeof(T));
-      }
-    }
-  });
-  std::vector<std::vector<const T*>> tiles(c.pieces.size());
-  std::vector<AttentionProblem<T>> problems;
-  for (size_t i = 0; i < c.pieces.size(); ++i) {
-    const SequencePiece& p = c.pieces[i];
-    for (int64_t t = 0; t < p.cache->n_pages(); ++t) tiles[i].push_back(static_cast<const T*>(p.cache->page(layer_idx, t)));
-    AttentionProblem<T> problem = problem_of(p, c, q.data(), entry_dim, latent_out.data(), d.latent);
-    problem.n_kv_heads = 1;
-    problem.k_tiles = problem.v_tiles = tiles[i];
-    problem.k_token_stride = problem.v_token_stride = entry_dim;
-    problem.n_keys = p.cache->n_pages() * kPageEntries;
-    problems.push_back(problem);
-  }
-  attention_forward<T>(problems);
-  linear_products<T, T>(down);
+PieceEntries<T> cached_entries(const SequencePiece& p, int64_t layer_idx) {
+  PieceEntries<T> e;
+  e.n_keys = p.cache->n_pages() * kPageEntries;
+  for (int64_t t = 0; t < p.cache->n_pages(); ++t) e.tiles.push_back(static_cast<const T*>(p.cache->page(layer_idx, t)));
+  return e;
 }
 
 // One sequence: keys and values of all heads rebuilt from its latents, then plain attention.
@@ -139,13 +147,20 @@ void mla_forward_cached(View<float> x, const LayerWeights& w, const LayerContext
   if (c.numerics == Numerics::kFast && std::all_of(c.pieces.begin(), c.pieces.end(), cheaper)) {
     for (const SequencePiece& p : c.pieces) attend_expanded(out, a, p, w, c, layer_idx);
   } else {
-    attend_absorbed(out, a, w, c, layer_idx);
+    std::vector<PieceEntries<T>> entries;
+    for (const SequencePiece& p : c.pieces) entries.push_back(cached_entries<T>(p, layer_idx));
+    attend_absorbed<T>(out, {}, a.q, entries, {}, w, c);
   }
   linear_forward<T, float>(x, linear_input<T>(out, c), w.o_proj, w.o_proj_bias, Store::kAdd);
 }
 
 template void mla_forward_cached<float>(View<float>, const LayerWeights&, const LayerContext&, int64_t);
 template void mla_forward_cached<BF16>(View<float>, const LayerWeights&, const LayerContext&, int64_t);
+#define FATHOM_INSTANTIATE(T)                                                                                             \
+  template void attend_absorbed<T>(View<T>, View<float>, View<const T>, std::span<const PieceEntries<T>>,                 \
+                                   View<const int32_t>, const LayerWeights&, const LayerContext&);
+FATHOM_INSTANTIATE(float)
+FATHOM_INSTANTIATE(BF16)
 template void mla_project<float>(MlaActs<float>&, View<const float>, const LayerWeights&, const LayerContext&, bool);
 template void mla_project<BF16>(MlaActs<BF16>&, View<const float>, const LayerWeights&, const LayerContext&, bool);
 

@@ -29,6 +29,19 @@ struct MlaDims {
 template <typename T>
 void mla_project(MlaActs<T>& a, View<const float> x, const LayerWeights& w, const LayerContext& c, bool save);
 
+/// The entries that one piece's queries read: tile i holds positions [64 i, 64 i + 64); n_keys of them are readable.
+template <typename T>
+struct PieceEntries {
+  std::vector<const T*> tiles;
+  int64_t n_keys = 0;
+};
+
+/// out [n, H * v_head_dim] from q [n, H * q_head] (rotated) over `entries`, one for each of c.pieces, in absorbed form.
+/// lse [n, H] or empty · first_visible [n] or empty.
+template <typename T>
+void attend_absorbed(View<T> out, View<float> lse, View<const T> q, std::span<const PieceEntries<T>> entries,
+                     View<const int32_t> first_visible, const LayerWeights& w, const LayerContext& c);
+
 template <typename T>
 AttentionProblem<T> problem_of(const SequencePiece& p, const LayerContext& c, const T* q, int64_t q_head, T* out, int64_t v_head) {
   const MlaDims d(c.config);

@@ -1,4 +1,5 @@
-// MLA in training: expanded form over whole sequences, and its backward, line by line from the bottom up.
+// MLA in training over whole sequences, and its backward, line by line from the bottom up. Forward takes the expanded form, or in exact
+// numerics the absorbed one of the engine, to the bit; backward is that of the expanded form, which is the same function.
 #include <cstring>
 
 #include "model/convert.h"
@@ -35,6 +36,31 @@ Sequences<T> sequences_of(const MlaActs<T>& a, View<const int32_t> first_visible
     s.problems.push_back(problem);
   }
   return s;
+}
+
+// Keys and values of all heads, as the expanded form reads them.
+template <typename T>
+void expand(MlaActs<T>& a, const LayerWeights& w, const LayerContext& c) {
+  const MlaDims d(c.config);
+  const int64_t n = c.n_tokens();
+  a.kv_b = c.arena.take<T>({n, d.heads * d.kv_head});
+  a.k = c.arena.take<T>({n, d.heads * d.q_head});
+  linear_forward<T, T>(a.kv_b, linear_input<T>(a.latent, c), w.kv_b_proj);
+  assemble_keys<T>(a.k, a.kv_b, columns(a.kv_a, d.latent, d.rope), d);
+}
+
+// As the engine computes it from its cache: the same entries in the same tiles.
+template <typename T>
+void attend_as_cached(MlaActs<T>& a, View<const int32_t> first_visible, const LayerWeights& w, const LayerContext& c) {
+  const MlaDims d(c.config);
+  const Arena::Mark mark = c.arena.mark();
+  const View<T> entries = c.arena.take<T>({c.n_tokens(), d.latent + d.rope});
+  convert<T, T>(columns(entries, 0, d.latent), a.latent);
+  convert<T, T>(columns(entries, d.latent, d.rope), columns(a.kv_a, d.latent, d.rope));
+  std::vector<PieceEntries<T>> pieces;
+  for (const SequencePiece& p : c.pieces) pieces.push_back({tile_rows<T>(entries.row(p.begin), p.n, entries.stride(0)), p.n});
+  attend_absorbed<T>(a.out, a.lse, a.q, pieces, first_visible, w, c);
+  c.arena.release(mark);
 }
 
 // Gradients of every head's key go to kv_b's key part; their rotary parts are summed over the heads that share the key.
@@ -87,23 +113,26 @@ void mla_train_forward(View<float> y, MlaActs<T>& a, View<const float> x, View<c
   const MlaDims d(c.config);
   const int64_t n = c.n_tokens();
   mla_project(a, x, w, c, true);
-  a.kv_b = c.arena.take<T>({n, d.heads * d.kv_head});
-  a.k = c.arena.take<T>({n, d.heads * d.q_head});
   a.out = c.arena.take<T>({n, d.heads * d.v});
   a.lse = c.arena.take<float>({n, d.heads});
-  linear_forward<T, T>(a.kv_b, linear_input<T>(a.latent, c), w.kv_b_proj);
-  assemble_keys<T>(a.k, a.kv_b, columns(a.kv_a, d.latent, d.rope), d);
-  attention_forward<T>(sequences_of(a, first_visible, c).problems);
+  if (c.numerics == Numerics::kExact) {
+    attend_as_cached(a, first_visible, w, c);
+  } else {
+    expand(a, w, c);
+    attention_forward<T>(sequences_of(a, first_visible, c).problems);
+  }
   std::memcpy(y.data(), x.data(), static_cast<size_t>(x.size()) * sizeof(float));
   linear_forward<T, float>(y, linear_input<T>(a.out, c), w.o_proj, {}, Store::kAdd);
 }
 
 template <typename T>
-void mla_backward(View<float> dx, const MlaActs<T>& a, View<const float> x, View<const int32_t> first_visible, const LayerWeights& w,
+void mla_backward(View<float> dx, const MlaActs<T>& saved, View<const float> x, View<const int32_t> first_visible, const LayerWeights& w,
                   const LayerGradients& g, const LayerContext& c) {
   const MlaDims d(c.config);
   const int64_t n = c.n_tokens(), hidden = c.config.hidden_size;
   const Arena::Mark mark = c.arena.mark();
+  MlaActs<T> a = saved;
+  if (c.numerics == Numerics::kExact) expand(a, w, c);
   const View<T> dy = c.arena.take<T>({n, hidden}), dout = c.arena.take<T>({n, d.heads * d.v});
   convert<T, float>(dy, dx);
   linear_backward<T, T>(dout, Store::kOverwrite, g.o_proj, dy, a.out, w.o_proj, c);

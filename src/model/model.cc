@@ -39,21 +39,27 @@ class BoundWeights {
     const auto vector = [&](const std::string& name) -> View<const float> {
       const Weight w = get(name);
       if (!w.present()) return {};
-      Tensor<float> t({w.size()});
-      decode_rows(t.data(), w, 0, 1, 0, w.size(), w.size());
-      b->vectors_.push_back(t);
-      return t.view();
+      b->vectors_.push_back({w, Tensor<float>({w.size()})});
+      return b->vectors_.back().values.view();
     };
     b->weights = bind_places<Weight, View<const float>>(checkpoint->config(), get, vector);
     if (!status.ok()) return status;
+    b->read_vectors();
     return b;
+  }
+  void read_vectors() {
+    for (Vector& v : vectors_) decode_rows(v.values.data(), v.stored, 0, 1, 0, v.stored.size(), v.stored.size());
   }
   int64_t bytes() const { return bytes_; }
   ModelWeights weights;
 
  private:
   std::shared_ptr<const CheckpointReader> checkpoint_;  // shared: the mappings live as long as this
-  std::vector<Tensor<float>> vectors_;
+  struct Vector {
+    Weight stored;
+    Tensor<float> values;
+  };
+  std::vector<Vector> vectors_;
   int64_t bytes_ = 0;
 };
 
@@ -76,6 +82,10 @@ class ModelImpl final : public Model {
   LatentCache& cache() override { return cache_; }
   int64_t weight_bytes() const override { return bound_->bytes(); }
   int64_t packed_bytes() const override { return 0; }
+  void vectors_changed() override {
+    std::lock_guard lock(mutex_);
+    bound_->read_vectors();
+  }
 
   void forward(View<float> logits, std::span<const SequenceChunk> chunks, ForwardProbe* probe) override {
     std::lock_guard lock(mutex_);

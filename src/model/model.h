@@ -56,6 +56,10 @@ class Model {
   /// Requires: num_nextn_predict_layers >= 1, tokens.size() >= 2.
   virtual void mtp_logits(View<float> logits, std::span<const int32_t> tokens, ForwardProbe* probe = nullptr) = 0;
 
+  /// To be called after the checkpoint's numbers changed in place (TrainerModel::live_checkpoint): norms and biases are read anew; matrices
+  /// are always read where they lie. Entries cached before belong to the old weights. Requires: no forward() under way.
+  virtual void vectors_changed() = 0;
+
   /// Bytes of weights as mapped, and of copies made because a kernel wants another layout (0 where none).
   virtual int64_t weight_bytes() const = 0;
   virtual int64_t packed_bytes() const = 0;

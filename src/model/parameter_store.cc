@@ -57,12 +57,7 @@ ParameterStore::ParameterStore(const ModelConfig& config, Compute compute, bool 
   }
   weights_ = bind_places<Weight, View<const float>>(
       config, [this](const std::string& name) { return weight_of(name); },
-      [this](const std::string& name) -> View<const float> {
-        const size_t i = index_.at(name);
-        // A router bias is kept in f32 by checkpoints too.
-        if (compute_ == Compute::kF32 || parameters_[i].router_bias) return parameters_[i].value;
-        return View<const float>(rounded_.data() + offset_[i], {parameters_[i].rows});
-      });
+      [this](const std::string& name) { return vector_of(name); });
   gradients_ = bind_places<View<float>, View<float>>(
       config,
       [this](const std::string& name) {
@@ -70,6 +65,13 @@ ParameterStore::ParameterStore(const ModelConfig& config, Compute compute, bool 
         return View<float>(p.gradient.data(), {p.rows, p.cols});
       },
       [this](const std::string& name) { return parameters_[index_.at(name)].gradient; });
+}
+
+View<const float> ParameterStore::vector_of(const std::string& name) const {
+  const size_t i = index_.at(name);
+  // A router bias is kept in f32 by checkpoints too.
+  if (compute_ == Compute::kF32 || parameters_[i].router_bias) return parameters_[i].value;
+  return View<const float>(rounded_.data() + offset_[i], {parameters_[i].rows});
 }
 
 Weight ParameterStore::weight_of(const std::string& name) {
@@ -90,6 +92,41 @@ Weight ParameterStore::weight_of(const std::string& name) {
     w.scale_inv = f.scale_inv.data();
   }
   return w;
+}
+
+class ParameterStore::LiveCheckpoint final : public CheckpointReader {
+ public:
+  LiveCheckpoint(ParameterStore& store, const ModelConfig& config) : store_(store), config_(config), path_("the trainer's weights") {}
+  const ModelConfig& config() const override { return config_; }
+  const std::filesystem::path& path() const override { return path_; }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, at] : store_.index_) names.push_back(name);
+    return names;
+  }
+  bool contains(std::string_view name) const override { return store_.index_.contains(std::string(name)); }
+  int64_t bytes_on_disk() const override { return 0; }
+  Result<Weight> weight(std::string_view name) const override {
+    const auto at = store_.index_.find(std::string(name));
+    if (at == store_.index_.end()) return Status::error(fmt::format("{}: a tensor {} wanted, none found", path_.string(), name));
+    if (store_.parameters_[at->second].cols > 0) return store_.weight_of(at->first);
+    const View<const float> v = store_.vector_of(at->first);
+    Weight w;
+    w.data = v.data();
+    w.dtype = DType::kF32;
+    w.rows = 1;
+    w.cols = v.size();
+    return w;
+  }
+
+ private:
+  ParameterStore& store_;
+  ModelConfig config_;
+  std::filesystem::path path_;
+};
+
+std::shared_ptr<const CheckpointReader> ParameterStore::live_checkpoint(const ModelConfig& config) {
+  return std::make_shared<LiveCheckpoint>(*this, config);
 }
 
 void ParameterStore::randomize(double initializer_range, uint64_t seed) {

@@ -24,6 +24,8 @@ class ParameterStore {
   void zero_gradients();
   /// Makes the copies anew from the masters. What they hold is what a checkpoint written from the masters will hold.
   void refresh();
+  /// The copies under their published names; lives no longer than the store.
+  std::shared_ptr<const CheckpointReader> live_checkpoint(const ModelConfig& config);
 
  private:
   struct Fp8Copy {
@@ -31,7 +33,10 @@ class ParameterStore {
     Tensor<uint8_t> codes;
     Tensor<float> scale_inv;
   };
+  class LiveCheckpoint;
   Weight weight_of(const std::string& name);
+  /// A norm or a router bias as the arithmetic reads it.
+  View<const float> vector_of(const std::string& name) const;
 
   Compute compute_;
   std::vector<Parameter> parameters_;

@@ -35,13 +35,18 @@ struct Rows {
   }
 };
 
-Rows rows_of(const TrainBatch& batch, int64_t T) {
+// Predicted positions of sequence s, `less` fewer than the batch has.
+int64_t length_of(const TrainBatch& batch, int64_t s, int64_t less) {
+  return std::max<int64_t>(0, (batch.lengths.empty() ? batch.tokens.dim(1) - 1 : batch.lengths[s]) - less);
+}
+
+Rows rows_of(const TrainBatch& batch, int64_t less) {
   Rows r;
-  const int64_t n_sequences = batch.tokens.dim(0);
-  for (int64_t s = 0; s < n_sequences; ++s) {
-    r.pieces.push_back({nullptr, s * T, T, 0});
+  for (int64_t s = 0; s < batch.tokens.dim(0); ++s) {
+    const int64_t length = length_of(batch, s, less);
+    if (length > 0) r.pieces.push_back({nullptr, r.n(), length, 0});
     int64_t first = 0;
-    for (int64_t t = 0; t < T; ++t) {
+    for (int64_t t = 0; t < length; ++t) {
       r.positions.push_back(static_cast<int32_t>(t));
       if (batch.document_ids.empty()) continue;
       const int32_t* ids = batch.document_ids.row(s);
@@ -52,14 +57,20 @@ Rows rows_of(const TrainBatch& batch, int64_t T) {
   return r;
 }
 
-// Column `shift` to `shift + T` of the batch's tokens, row after row.
-std::vector<int32_t> shifted(const TrainBatch& batch, int64_t shift, int64_t T) {
-  std::vector<int32_t> ids;
-  for (int64_t s = 0; s < batch.tokens.dim(0); ++s) ids.insert(ids.end(), batch.tokens.row(s) + shift, batch.tokens.row(s) + shift + T);
-  return ids;
+// `values` [n_sequences, stride] from column `shift` on, row after row, each `less` shorter than its sequence.
+template <typename V>
+std::vector<V> shifted(View<const V> values, const TrainBatch& batch, int64_t shift, int64_t less) {
+  std::vector<V> out;
+  for (int64_t s = 0; s < batch.tokens.dim(0); ++s) {
+    out.insert(out.end(), values.row(s) + shift, values.row(s) + shift + length_of(batch, s, less));
+  }
+  return out;
 }
 
-View<const int32_t> view_of(const std::vector<int32_t>& v) { return {v.data(), {static_cast<int64_t>(v.size())}}; }
+template <typename V>
+View<const V> view_of(const std::vector<V>& v) {
+  return v.empty() ? View<const V>() : View<const V>(v.data(), {static_cast<int64_t>(v.size())});
+}
 
 template <typename T>
 struct LayerActs {
@@ -92,26 +103,28 @@ class Pass {
   Pass(const ModelConfig& config, const TrainOptions& options, ParameterStore& store, RopeTable& rope, Arena& arena, const TrainBatch& batch)
       : config_(config), options_(options), w_(store.weights()), g_(store.gradients()), rope_(rope), arena_(arena), batch_(batch) {
     FATHOM_CHECK(batch.tokens.rank() == 2 && batch.tokens.dim(1) >= 2);
+    FATHOM_CHECK(batch.lengths.empty() || (batch.document_ids.empty() && options.balance_alpha == 0));
     T_ = batch.tokens.dim(1) - 1;
-    n_ = batch.tokens.dim(0) * T_;
     rope_.reserve(T_);
     arena_.reset();
-    main_ = rows_of(batch, T_);
-    inputs_ = shifted(batch, 0, T_);
-    targets_ = shifted(batch, 1, T_);
+    main_ = rows_of(batch, 0);
+    n_ = main_.n();
+    inputs_ = shifted(batch.tokens, batch, 0, 0);
+    targets_ = shifted(batch.tokens, batch, 1, 0);
     weight_sum_ = static_cast<double>(n_);
     if (!batch.loss_weights.empty()) {
+      weights_ = shifted(batch.loss_weights, batch, 0, 0);
       weight_sum_ = 0;
-      for (int64_t i = 0; i < n_; ++i) weight_sum_ += batch.loss_weights[i];
+      for (const float w : weights_) weight_sum_ += w;
     }
   }
 
-  TrainStats forward_backward(double scale) {
+  TrainStats forward_backward(double scale, const LogpLoss* loss) {
     TrainStats stats;
     const View<float> x = forward_main(true, stats);
     const View<float> dx = arena_.take_zeroed<float>({n_, hidden()});
     final_norm(x);
-    stats.loss_ce = main_head(dx, x, scale);
+    stats.loss_ce = loss ? logp_head(dx, x, scale, *loss) : main_head(dx, x, scale);
     if (mtp_runs()) stats.loss_mtp = mtp(&dx, x, scale, stats);
     for (int64_t i = config_.num_hidden_layers - 1; i >= 0; --i) stats.balance += layer_backward(dx, i, scale);
     embedding_backward(g_.embed_tokens, dx, view_of(inputs_));
@@ -125,6 +138,12 @@ class Pass {
     stats.loss_ce = main_head({}, x, 0);
     if (mtp_runs()) stats.loss_mtp = mtp(nullptr, x, 0, stats);
     return finish(stats);
+  }
+
+  void logps(View<float> logp) {
+    TrainStats stats;
+    final_norm(forward_main(false, stats));
+    logps_of_final(logp);
   }
 
   void logits(View<float> main, View<float> mtp_out) {
@@ -142,7 +161,7 @@ class Pass {
   float eps() const { return static_cast<float>(config_.rms_norm_eps); }
   bool mtp_runs() const { return options_.mtp_lambda > 0 && config_.num_nextn_predict_layers > 0 && T_ >= 2; }
   LayerContext context(const Rows& rows) const {
-    return {config_, rope_, arena_, rows.positions_view(), rows.pieces, Numerics::kFast, options_.fp8};
+    return {config_, rope_, arena_, rows.positions_view(), rows.pieces, options_.numerics, options_.fp8};
   }
   TrainStats finish(TrainStats s) const {
     s.loss_total = s.loss_ce + (mtp_runs() ? options_.mtp_lambda * s.loss_mtp : 0) + options_.balance_alpha * s.balance;
@@ -214,8 +233,15 @@ class Pass {
     rms_norm_forward<T, float>(final_, final_inv_rms_, x, w_.norm, eps());
   }
 
-  // Sum of the weighted losses of rows h [n, hidden]; dh [n, hidden] f32 (or empty), overwritten with scale * gradient.
-  double head(View<float> dh, View<const T> h, View<const int32_t> targets, View<const float> weights, double scale, View<float> all_logits) {
+  struct HeadOut {
+    View<float> dh;          // [n, hidden], overwritten with scale * gradient, or empty
+    View<float> losses;      // [n] unweighted, or empty
+    View<float> all_logits;  // [n, vocab_size], or empty
+    bool moves_head = true;  // the head's weights have a gradient too
+  };
+  // Sum of the weighted losses of rows h [n, hidden].
+  double head(const HeadOut& out, View<const T> h, View<const int32_t> targets, View<const float> weights, double scale) {
+    const View<float> dh = out.dh, all_logits = out.all_logits;
     double sum = 0;
     for (int64_t begin = 0; begin < h.dim(0); begin += kHeadRows) {
       const Arena::Mark mark = arena_.mark();
@@ -224,10 +250,11 @@ class Pass {
       linear_forward<T, float>(logits, h.slice(begin, end), w_.lm_head);
       const View<T> dlogits = dh.empty() ? View<T>() : arena_.take<T>({rows, config_.vocab_size});
       const View<const float> piece = weights.empty() ? weights : View<const float>(weights.data() + begin, {rows});
-      sum += cross_entropy<T>(dlogits, {}, logits, View<const int32_t>(targets.data() + begin, {rows}), piece, static_cast<float>(scale));
+      const View<float> losses = out.losses.empty() ? out.losses : View<float>(out.losses.data() + begin, {rows});
+      sum += cross_entropy<T>(dlogits, losses, logits, View<const int32_t>(targets.data() + begin, {rows}), piece, static_cast<float>(scale));
       if (!dh.empty()) {
         linear_backward_input<T, float>(dh.slice(begin, end), dlogits, w_.lm_head);
-        linear_backward_weight<T>(g_.lm_head, dlogits, h.slice(begin, end));
+        if (out.moves_head) linear_backward_weight<T>(g_.lm_head, dlogits, h.slice(begin, end));
       }
       arena_.release(mark);
     }
@@ -235,28 +262,43 @@ class Pass {
   }
 
   double main_head(View<float> dx, View<const float> x, double scale) {
-    const View<const float> weights = batch_.loss_weights.empty() ? View<const float>() : View<const float>(batch_.loss_weights.data(), {n_});
     const Arena::Mark mark = arena_.mark();
     const View<float> dh = dx.empty() ? View<float>() : arena_.take<float>({n_, hidden()});
-    const double sum = head(dh, final_, view_of(targets_), weights, scale / weight_sum_, {});
+    const double sum = head({.dh = dh}, final_, view_of(targets_), view_of(weights_), scale / weight_sum_);
     if (!dx.empty()) rms_norm_backward<float>(dx, g_.norm, dh, x, w_.norm, final_inv_rms_, true);
     arena_.release(mark);
     return sum / weight_sum_;
   }
 
+  void logps_of_final(View<float> logp) {
+    head({.losses = logp}, final_, view_of(targets_), {}, 0);
+    for (int64_t i = 0; i < n_; ++i) logp[i] = -logp[i];
+  }
+
+  // The loss needs every log-probability before it knows one derivative, so the head is computed twice. d(loss)/d(logits) of a position is
+  // that of its cross-entropy, weighted with -d(loss)/d(logp).
+  double logp_head(View<float> dx, View<const float> x, double scale, const LogpLoss& loss) {
+    const Arena::Mark mark = arena_.mark();
+    const View<float> logp = arena_.take<float>({n_}), dlogp = arena_.take_zeroed<float>({n_}), dh = arena_.take<float>({n_, hidden()});
+    logps_of_final(logp);
+    const double value = loss(dlogp, logp);
+    for (int64_t i = 0; i < n_; ++i) dlogp[i] = -dlogp[i];
+    head({.dh = dh}, final_, view_of(targets_), dlogp, scale);
+    rms_norm_backward<float>(dx, g_.norm, dh, x, w_.norm, final_inv_rms_, true);
+    arena_.release(mark);
+    return value;
+  }
+
   // Row i of a sequence takes position i of the main stream and the embedding of the next token. Source: DeepSeek-V3 §2.2.
   double mtp(const View<float>* dx, View<const float> x, double scale, TrainStats& stats) {
     const Arena::Mark mark = arena_.mark();
-    const int64_t idx = config_.num_hidden_layers, steps = T_ - 1, n_sequences = batch_.tokens.dim(0), n = n_sequences * steps;
+    const int64_t idx = config_.num_hidden_layers;
     const LayerWeights& lw = w_.layers[idx];
-    const Rows rows = rows_of(batch_, steps);
-    const std::vector<int32_t> next = shifted(batch_, 1, steps), targets = shifted(batch_, 2, steps);
-    std::vector<float> weights;
-    if (!batch_.loss_weights.empty()) {
-      for (int64_t s = 0; s < n_sequences; ++s) {
-        weights.insert(weights.end(), batch_.loss_weights.row(s) + 1, batch_.loss_weights.row(s) + 1 + steps);
-      }
-    }
+    const Rows rows = rows_of(batch_, 1);
+    const int64_t n = rows.n();
+    if (n == 0) return 0;
+    const std::vector<int32_t> next = shifted(batch_.tokens, batch_, 1, 1), targets = shifted(batch_.tokens, batch_, 2, 1);
+    const std::vector<float> weights = batch_.loss_weights.empty() ? std::vector<float>() : shifted(batch_.loss_weights, batch_, 1, 1);
 
     // Inputs: rows of the main output (normalised, or before the norm) and embeddings.
     const View<float> source = arena_.take<float>({n_, hidden()}), previous = arena_.take<float>({n, hidden()});
@@ -265,7 +307,9 @@ class Pass {
     } else {
       rms_norm_forward<float, float>(source, {}, x, w_.norm, eps());
     }
-    for (int64_t s = 0; s < n_sequences; ++s) copy_rows(previous.slice(s * steps, (s + 1) * steps), View<const float>(source).slice(s * T_, s * T_ + steps));
+    each_mtp_piece(rows, [&](const SequencePiece& own, int64_t in_main) {
+      copy_rows(previous.slice(own.begin, own.begin + own.n), View<const float>(source).slice(in_main, in_main + own.n));
+    });
     const View<float> embedded = arena_.take<float>({n, hidden()});
     embedding_forward(embedded, view_of(next), w_.embed_tokens);
     const View<T> z = arena_.take<T>({n, 2 * hidden()});
@@ -280,9 +324,9 @@ class Pass {
     note_load(a, idx, stats);
     const View<T> h = arena_.take<T>({n, hidden()});
     rms_norm_forward<T, float>(h, s_inv_rms, a.x_out, lw.shared_head_norm, eps());
-    const View<const float> weight_view = weights.empty() ? View<const float>() : View<const float>(weights.data(), {n});
     const View<float> dh = dx ? arena_.take<float>({n, hidden()}) : View<float>();
-    const double lambda = options_.mtp_lambda, sum = head(dh, h, view_of(targets), weight_view, scale * lambda / weight_sum_, mtp_logits_);
+    const HeadOut out{.dh = dh, .losses = {}, .all_logits = mtp_logits_, .moves_head = !options_.mtp_detached};
+    const double sum = head(out, h, view_of(targets), view_of(weights), scale * options_.mtp_lambda / weight_sum_);
     if (dx == nullptr) {
       stats.balance += balance_of(a, idx, rows);
     } else {
@@ -298,19 +342,30 @@ class Pass {
       const View<float> dembedded = arena_.take<float>({n, hidden()}), dprevious = arena_.take<float>({n, hidden()});
       rms_norm_backward<float>(dembedded, lg.enorm, columns(dz, 0, hidden()), embedded, lw.enorm, e_inv_rms, false);
       rms_norm_backward<float>(dprevious, lg.hnorm, columns(dz, hidden(), hidden()), previous, lw.hnorm, h_inv_rms, false);
-      embedding_backward(g_.embed_tokens, dembedded, view_of(next));
-      main_output_gradient(*dx, x, dprevious, steps);
+      if (!options_.mtp_detached) {
+        embedding_backward(g_.embed_tokens, dembedded, view_of(next));
+        main_output_gradient(*dx, x, dprevious, rows);
+      }
     }
     arena_.release(mark);
     return sum / weight_sum_;
   }
 
-  // dx += the gradient that reaches the main output through the MTP layer, whose rows are the first `steps` of each sequence.
-  void main_output_gradient(View<float> dx, View<const float> x, View<const float> dprevious, int64_t steps) {
-    const View<float> spread = arena_.take_zeroed<float>({n_, hidden()});
-    for (int64_t s = 0; s < batch_.tokens.dim(0); ++s) {
-      copy_rows(spread.slice(s * T_, s * T_ + steps), dprevious.slice(s * steps, (s + 1) * steps));
+  // fn(piece of the MTP layer's rows, where its first row stands among the main rows).
+  template <typename Fn>
+  void each_mtp_piece(const Rows& rows, const Fn& fn) const {
+    size_t i = 0;
+    for (const SequencePiece& main : main_.pieces) {
+      if (main.n > 1) fn(rows.pieces[i++], main.begin);
     }
+  }
+
+  // dx += the gradient that reaches the main output through the MTP layer, whose rows are all but the last of each sequence.
+  void main_output_gradient(View<float> dx, View<const float> x, View<const float> dprevious, const Rows& rows) {
+    const View<float> spread = arena_.take_zeroed<float>({n_, hidden()});
+    each_mtp_piece(rows, [&](const SequencePiece& own, int64_t in_main) {
+      copy_rows(spread.slice(in_main, in_main + own.n), dprevious.slice(own.begin, own.begin + own.n));
+    });
     if (!options_.mtp_prenorm) {
       rms_norm_backward<float>(dx, g_.norm, spread, x, w_.norm, final_inv_rms_, true);
       return;
@@ -331,6 +386,7 @@ class Pass {
   double weight_sum_ = 0;
   Rows main_;
   std::vector<int32_t> inputs_, targets_;
+  std::vector<float> weights_;  // of the predicted positions; empty: 1 each
   std::vector<LayerActs<T>> layers_;
   View<T> final_;              // model.norm(x)
   View<float> final_inv_rms_, mtp_logits_;
@@ -349,9 +405,16 @@ class TrainerModelImpl final : public TrainerModel {
   void zero_gradients() override { store_.zero_gradients(); }
 
   TrainStats forward_backward(const TrainBatch& batch, double scale) override {
-    if (options_.compute == Compute::kBf16) return pass<BF16>(batch).forward_backward(scale);
-    return pass<float>(batch).forward_backward(scale);
+    return forward_backward_of(batch, nullptr, scale);
   }
+  TrainStats forward_backward(const TrainBatch& batch, const LogpLoss& loss, double scale) override {
+    return forward_backward_of(batch, &loss, scale);
+  }
+  void logps(View<float> logp, const TrainBatch& batch) override {
+    if (options_.compute == Compute::kBf16) return pass<BF16>(batch).logps(logp);
+    pass<float>(batch).logps(logp);
+  }
+  std::shared_ptr<const CheckpointReader> live_checkpoint() override { return store_.live_checkpoint(config_); }
   TrainStats forward_only(const TrainBatch& batch) override {
     if (options_.compute == Compute::kBf16) return pass<BF16>(batch).forward_only();
     return pass<float>(batch).forward_only();
@@ -366,6 +429,10 @@ class TrainerModelImpl final : public TrainerModel {
   }
 
  private:
+  TrainStats forward_backward_of(const TrainBatch& batch, const LogpLoss* loss, double scale) {
+    if (options_.compute == Compute::kBf16) return pass<BF16>(batch).forward_backward(scale, loss);
+    return pass<float>(batch).forward_backward(scale, loss);
+  }
   template <typename T>
   Pass<T> pass(const TrainBatch& batch) {
     return Pass<T>(config_, options_, store_, rope_, arena_, batch);

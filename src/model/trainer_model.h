@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,10 +28,13 @@ struct Parameter {
 
 struct TrainOptions {
   Compute compute = Compute::kBf16;
+  /// kExact: the forward pass is the engine's in exact numerics, to the bit (attention in absorbed form); kFast: expanded, which is faster.
+  Numerics numerics = Numerics::kFast;
   bool fp8 = false;            // V3's FP8 recipe in emulation for the linears it covers (compute f32 or bf16 around it)
   bool recompute = false;      // keep each layer's input only and run its forward again in backward
   bool mtp_prenorm = false;
   double mtp_lambda = 0.0;     // 0: the MTP layer is not run
+  bool mtp_detached = false;   // the MTP loss moves the MTP layer alone: not the trunk, the embedding or the head it shares
   double balance_alpha = 0.0;  // sequence-wise balance loss
 };
 
@@ -41,7 +45,15 @@ struct TrainBatch {
   View<const int32_t> document_ids;
   /// Empty, or [n_sequences, T] f32: weight of the loss at each predicted position (SFT masks); the mean is over the weights.
   View<const float> loss_weights;
+  /// Empty, or [n_sequences] i32, 1 … T: how many tokens of each row are read (lengths[s] + 1 of them are there); each row is then a sequence
+  /// of its own length and nothing is computed for the rest. Requires then: no document_ids, balance_alpha 0.
+  View<const int32_t> lengths;
 };
+
+/// A loss of log-probabilities: what reinforcement learning minimises. Both views run over the batch's predicted positions, sequence after
+/// sequence, each of its own length. logp: log-probability of each next token, the engine's bits in exact numerics. To be filled: dlogp, the
+/// derivative of the loss with respect to each. Returns the loss.
+using LogpLoss = std::function<double(View<float> dlogp, View<const float> logp)>;
 
 struct TrainStats {
   double loss_ce = 0, loss_mtp = 0, balance = 0, loss_total = 0;
@@ -69,6 +81,13 @@ class TrainerModel {
   /// Forward and backward of one micro-batch; every gradient += scale * its gradient of loss_total (scale = 1 / number of micro-batches).
   /// loss_total = ce + mtp_lambda * mtp + balance_alpha * balance. Source: DeepSeek-V3 §2.1.2, §2.2; golden/README.md, train-tiny.
   virtual TrainStats forward_backward(const TrainBatch& batch, double scale) = 0;
+  /// The same for a loss of the log-probabilities (batch.loss_weights then weighs the MTP loss alone); loss_ce is the loss.
+  virtual TrainStats forward_backward(const TrainBatch& batch, const LogpLoss& loss, double scale) = 0;
+  /// Log-probabilities of the next tokens, in the order of LogpLoss; nothing kept. logp: as many as there are predicted positions.
+  virtual void logps(View<float> logp, const TrainBatch& batch) = 0;
+  /// The numbers that the arithmetic reads, as a checkpoint: a Model opened on it computes with them in place, without a copy. After
+  /// weights_changed() the matrices are the new ones; Model::vectors_changed() brings the norms. Lives no longer than this.
+  virtual std::shared_ptr<const CheckpointReader> live_checkpoint() = 0;
   /// Losses only, nothing kept (validation).
   virtual TrainStats forward_only(const TrainBatch& batch) = 0;
   /// logits [n_sequences * T, vocab_size] and, where mtp_logits is not empty, [n_sequences * (T - 1), vocab_size].
