@@ -89,6 +89,7 @@ class FakeModel : public Model {
   void mtp_logits(View<float>, std::span<const int32_t>, ForwardProbe*) override {}
   int64_t weight_bytes() const override { return 0; }
   int64_t packed_bytes() const override { return 0; }
+  void vectors_changed() override {}
 
   std::vector<std::vector<int64_t>> pass_tokens;  // of each forward(), tokens of each chunk
   std::map<int64_t, int32_t> forced;  // at this length of the history this token is certain

@@ -234,9 +234,9 @@ class Pass {
   }
 
   struct HeadOut {
-    View<float> dh;          // [n, hidden], overwritten with scale * gradient, or empty
-    View<float> losses;      // [n] unweighted, or empty
-    View<float> all_logits;  // [n, vocab_size], or empty
+    View<float> dh = {};          // [n, hidden], overwritten with scale * gradient, or empty
+    View<float> losses = {};      // [n] unweighted, or empty
+    View<float> all_logits = {};  // [n, vocab_size], or empty
     bool moves_head = true;  // the head's weights have a gradient too
   };
   // Sum of the weighted losses of rows h [n, hidden].

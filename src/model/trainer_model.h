@@ -47,7 +47,7 @@ struct TrainBatch {
   View<const float> loss_weights;
   /// Empty, or [n_sequences] i32, 1 … T: how many tokens of each row are read (lengths[s] + 1 of them are there); each row is then a sequence
   /// of its own length and nothing is computed for the rest. Requires then: no document_ids, balance_alpha 0.
-  View<const int32_t> lengths;
+  View<const int32_t> lengths = {};
 };
 
 /// A loss of log-probabilities: what reinforcement learning minimises. Both views run over the batch's predicted positions, sequence after

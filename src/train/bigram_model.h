@@ -55,6 +55,12 @@ class BigramModel : public TrainerModel {
   TrainStats forward_backward(const TrainBatch& batch, double scale) override {
     return pass(batch, scale);
   }
+  TrainStats forward_backward(const TrainBatch&, const LogpLoss&, double) override {
+    FATHOM_CHECK(false);
+    return {};
+  }
+  void logps(View<float>, const TrainBatch&) override { FATHOM_CHECK(false); }
+  std::shared_ptr<const CheckpointReader> live_checkpoint() override { return nullptr; }
   TrainStats forward_only(const TrainBatch& batch) override { return pass(batch, 0); }
   void logits(View<float>, View<float>, const TrainBatch&) override { FATHOM_CHECK(false); }
   double flops_per_token(int64_t) const override { return 6.0 * static_cast<double>(v_); }
