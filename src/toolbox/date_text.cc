@@ -1,6 +1,4 @@
 // See date_text_impl.h.
-#include <fmt/format.h>
-
 #include <array>
 #include <chrono>
 #include <optional>
@@ -223,13 +221,24 @@ void append_iso_date(std::string& out, std::string_view cell, DateOrder order, b
     day += std::chrono::days(1);
   }
   const std::chrono::year_month_day d(day);
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}", static_cast<int>(d.year()),
-                 static_cast<unsigned>(d.month()), static_cast<unsigned>(d.day()));
+  const auto put = [&out](int value, int n_digits) {
+    for (int unit = n_digits == 4 ? 1000 : 10; unit > 0; unit /= 10)
+      out += static_cast<char>('0' + value / unit % 10);
+  };
+  put(static_cast<int>(d.year()), 4);
+  out += '-';
+  put(static_cast<int>(static_cast<unsigned>(d.month())), 2);
+  out += '-';
+  put(static_cast<int>(static_cast<unsigned>(d.day())), 2);
   if (!time) return;
-  fmt::format_to(std::back_inserter(out), " {:02}:{:02}:{:02}", minutes / 60, minutes % 60,
-                 p->second);
+  out += ' ';
+  put(minutes / 60, 2);
+  out += ':';
+  put(minutes % 60, 2);
+  out += ':';
+  put(p->second, 2);
   if (p->fraction.find_first_not_of('0') != std::string_view::npos)
-    fmt::format_to(std::back_inserter(out), ".{}", p->fraction);
+    out.append(".").append(p->fraction);
 }
 
 }  // namespace fathom

@@ -20,6 +20,12 @@ constexpr std::string_view kCurrencies[] = {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+bool has_digit(std::string_view text) {
+  for (const char c : text)
+    if (is_digit(c)) return true;
+  return false;
+}
+
 // A cell without its sign, currency and percent sign.
 struct Stripped {
   std::string_view body;
@@ -44,16 +50,20 @@ bool strip_sign(Stripped& s) {
   return true;
 }
 
+// The first bytes are compared before the rest: most cells of a table are words, and all come here.
 void strip_currency(Stripped& s) {
+  const bool at_front = !is_digit(s.body.front()), at_back = !is_digit(s.body.back());
   for (const std::string_view c : kCurrencies) {
-    const bool front = s.body.starts_with(c);
-    if (!front && !s.body.ends_with(c)) continue;
-    s.currency = front ? s.body.substr(0, c.size()) : s.body.substr(s.body.size() - c.size());
-    if (front)
+    if (at_front && c.front() == s.body.front() && s.body.starts_with(c)) {
+      s.currency = s.body.substr(0, c.size());
       s.body.remove_prefix(c.size());
-    else
+      return;
+    }
+    if (at_back && c.back() == s.body.back() && s.body.ends_with(c)) {
+      s.currency = s.body.substr(s.body.size() - c.size());
       s.body.remove_suffix(c.size());
-    return;
+      return;
+    }
   }
 }
 
@@ -182,7 +192,7 @@ NumberText scan_number(std::string_view cell) {
   NumberText out;
   constexpr unsigned kBoth = kDecimalPoint | kDecimalComma;
   if (short_integer(cell)) return {.styles = kBoth, .integers = kBoth, .currency = {}};
-  if (cell.size() > kMaxBytes) return out;
+  if (cell.size() > kMaxBytes || !has_digit(cell)) return out;
   const Stripped s = strip(cell);
   if (!s.ok || s.body.empty() ||
       !(is_digit(s.body.front()) || s.body.front() == '.' || s.body.front() == ','))
