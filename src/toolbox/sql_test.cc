@@ -82,6 +82,8 @@ TEST(Sql, RunsOneSelectAndNothingElse) {
                           "SELECT zeroblob(1000000000)",
                           "SELECT readfile('/etc/passwd')",
                           "SELECT * FROM sqlite_schema",
+                          "SELECT count(*) FROM sqlite_schema",
+                          "SELECT count(*) FROM pragma_database_list",
                           "SELECT * FROM sqlite_master",
                           "SELECT * FROM dbstat",
                           "SELECT * FROM pragma_table_info('sales')",
@@ -101,7 +103,9 @@ TEST(Sql, RunsOneSelectAndNothingElse) {
 TEST(Sql, TakesWhatAnalysisNeeds) {
   auto db = sales();
   for (const char* sql :
-       {"WITH t AS (SELECT region, sum(n) s FROM sales GROUP BY 1 HAVING s > 1) SELECT * FROM t",
+       {"WITH t AS (SELECT 1) SELECT count(*) FROM t", "SELECT count(*) FROM (SELECT 1) AS t",
+        "SELECT EXISTS (SELECT 1 FROM sales)", "SELECT count(*) FROM sales AS s, sales",
+        "WITH t AS (SELECT region, sum(n) s FROM sales GROUP BY 1 HAVING s > 1) SELECT * FROM t",
         "VALUES (1), (2)", "SELECT rank() OVER (PARTITION BY region ORDER BY n DESC) FROM sales",
         "SELECT a.n FROM sales a JOIN sales b USING (region) UNION ALL SELECT 1",
         "SELECT strftime('%Y-%m', '2024-01-05'), printf('%.2f', 1.005), ROUND(1.0 * 2 / 3, 2)",
