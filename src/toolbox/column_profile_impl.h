@@ -39,6 +39,8 @@ class ColumnProfile {
   explicit ColumnProfile(bool typed = false) : typed_(typed) {}
   void observe(const SqlCell& cell, int64_t line);
   void add_habits(FileHabits& habits) const;
+  bool is_empty() const { return n_values() + n_missing_ == 0; }
+  bool is_number_or_date() const { return numbers() || dates(); }
   /// A sentence for `notes` where the reading is not beyond doubt, or a few cells decided it.
   ColumnReading decide(const FileHabits& habits, const std::string& column,
                        std::vector<std::string>& notes) const;

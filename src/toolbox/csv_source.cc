@@ -64,8 +64,9 @@ class CsvSource : public RowSource {
     size_t n = cells.size();
     while (n > first_width_ && std::holds_alternative<std::monostate>(cells[n - 1])) --n;
     if (n != first_width_ && options_.ragged == TableFileOptions::Ragged::kRefuse)
-      return Status::error(fmt::format("{}:{}: {} fields wanted as in line {}, {} found", where_,
-                                       line, first_width_, width_line_, n));
+      return Status::error(fmt::format("{}:{}: {} field{} wanted as in line {}, {} found", where_,
+                                       line, first_width_, first_width_ == 1 ? "" : "s",
+                                       width_line_, n));
     return cells.first(n);
   }
 

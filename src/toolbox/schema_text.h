@@ -20,7 +20,7 @@ struct SchemaTextOptions {
   size_t max_values = 12;  // that the question names
 };
 
-/// For each table, its rows of the question's concern:
+/// For each table:
 ///   table sales: 1204 rows
 ///     region text
 ///     "unit price" real, in $

@@ -133,7 +133,13 @@ class TableBuilder {
     if (years.size() == 1) return false;
     if (std::adjacent_find(years.begin(), years.end(), std::greater_equal<>()) != years.end())
       return false;
-    return n_texts > 0 && !first_recurs_;
+    return n_texts > 0 && (!first_recurs_ || word_above_numbers());
+  }
+
+  bool word_above_numbers() const {
+    for (size_t i = 0; i < first_.size(); ++i)
+      if (first_[i] && !year_of(*first_[i]) && profiles_[i].is_number_or_date()) return true;
+    return false;
   }
 
   void decide() {
@@ -141,9 +147,17 @@ class TableBuilder {
     FileHabits habits{.semicolons = source_.semicolons(), .place = source_.place()};
     for (const ColumnProfile& p : profiles_) p.add_habits(habits);
     for (size_t i = 0; i < profiles_.size(); ++i) {
-      readings_.push_back(profiles_[i].decide(habits, names[i], loaded_.notes));
-      columns_.push_back({.name = names[i], .type = readings_[i].type, .unit = readings_[i].unit});
+      if (is_only_a_delimiter(i)) continue;
+      const ColumnReading r = profiles_[i].decide(habits, names[i], loaded_.notes);
+      columns_.push_back({.name = names[i], .type = r.type, .unit = r.unit});
+      readings_.push_back(r);
+      places_.push_back(i);
     }
+  }
+
+  // Neither a name nor a value: what a delimiter at the end of each row leaves.
+  bool is_only_a_delimiter(size_t i) const {
+    return header_ && profiles_[i].is_empty() && (i >= first_.size() || !first_[i]);
   }
 
   std::vector<std::string> column_names() {
@@ -178,7 +192,8 @@ class TableBuilder {
     FATHOM_RETURN_IF_ERROR(source_.scan([&](int64_t, std::span<const SqlCell> cells) {
       if (std::exchange(skip, false)) return Status();
       for (size_t i = 0; i < row.size(); ++i)
-        row[i] = i < cells.size() ? readings_[i].value(cells[i], scratch[i]) : SqlCell();
+        row[i] = places_[i] < cells.size() ? readings_[i].value(cells[places_[i]], scratch[i])
+                                           : SqlCell();
       return writer->append(row);
     }));
     FATHOM_RETURN_IF_ERROR(writer->finish());
@@ -196,7 +211,8 @@ class TableBuilder {
   std::vector<std::optional<std::string>> first_;        // the first row; NULL: nullopt
   bool first_recurs_ = false, header_ = false;
   std::vector<ColumnProfile> profiles_;
-  std::vector<ColumnReading> readings_;
+  std::vector<ColumnReading> readings_;  // of the columns that stay, as are:
+  std::vector<size_t> places_;           // in a row of the source
   std::vector<SqlColumn> columns_;
 };
 

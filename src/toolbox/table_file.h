@@ -42,7 +42,7 @@ struct LoadedFile {
 /// where that says nothing, by its first bytes.
 /// CSV: quotes doubled or behind a backslash, LF or CRLF, a byte order mark, "sep=;" in the first
 ///   line; spaces around an unquoted field do not count; blank lines are skipped. Without a header,
-///   columns are column_1, column_2, ….
+///   columns are column_1, column_2, …. A column with neither name nor values is left out.
 /// JSON: an array of objects, or an object that holds one; JSON Lines: an object a line. Nested
 ///   values stay JSON text.
 /// SQLite: all tables, values as they are. The file is opened read-only.

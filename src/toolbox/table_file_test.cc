@@ -157,6 +157,7 @@ TEST(TableFile, ARowOfDataIsNoHeader) {
             "x.csv: the first row is read as data; columns are named column_1, …");
   EXPECT_EQ(Loaded("Ann,Rome\nBob,Oslo\nAnn,Bonn\n").rows().size(), 3u);
   EXPECT_EQ(Loaded("name,town\nBob,Oslo\n").rows().size(), 1u);
+  EXPECT_EQ(Loaded("name,n\nname,5\n").rows(), (std::vector<Row>{{"name", integer(5)}}));
   EXPECT_EQ(Loaded("land,2019,2020\nA,5,6\n").column(2).name, "2020");
   EXPECT_EQ(
       Loaded("name,town\nBob,Oslo\n", {.header = TableFileOptions::Header::kNo}).rows().size(), 2u);
@@ -174,6 +175,7 @@ std::string refusal(std::string_view text, const TableFileOptions& options = {},
 TEST(TableFile, BadCsvIsNamedWithItsLine) {
   EXPECT_EQ(refusal("a,b\n1,2\n\n1\n"), "x.csv:4: 2 fields wanted as in line 1, 1 found");
   EXPECT_EQ(refusal("a,b\n\"1\n\",2\n1,2,3\n"), "x.csv:4: 2 fields wanted as in line 1, 3 found");
+  EXPECT_EQ(refusal("Sales of 2024\n\na,b\n"), "x.csv:3: 1 field wanted as in line 1, 2 found");
   EXPECT_EQ(refusal("a,b\n1,caf\xE9\n"),
             "x.csv:2: UTF-8 wanted, byte 0xE9 found at column 6; if the file comes from Windows, "
             "iconv -f WINDOWS-1252 -t UTF-8 converts it");
@@ -197,6 +199,13 @@ TEST(TableFile, BadCsvIsNamedWithItsLine) {
   for (int i = 0; i < 2000; ++i) wide += ",a";
   EXPECT_EQ(refusal(wide + "\n" + wide + "\n", {.header = TableFileOptions::Header::kYes}),
             "table x: 1 to 2000 columns wanted, 2001 found");
+}
+
+TEST(TableFile, ADelimiterAtTheEndIsNoColumn) {
+  Loaded x("a,b,\n1,2,\n");
+  EXPECT_EQ(x.rows(), (std::vector<Row>{{integer(1), integer(2)}}));
+  EXPECT_EQ(Loaded("a,,b,\n1,,2,3\n").rows(),
+            (std::vector<Row>{{integer(1), integer(2), integer(3)}}));
 }
 
 TEST(TableFile, PaddingLosesNothing) {
