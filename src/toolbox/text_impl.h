@@ -1,0 +1,25 @@
+// UTF-8 for this folder: is it valid, made valid, made fit for one line, and made comparable.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace fathom {
+
+/// The length of the longest prefix that is valid UTF-8.
+size_t valid_prefix(std::string_view text);
+/// Each byte that is not part of valid UTF-8 becomes U+FFFD.
+std::string made_valid(std::string_view text);
+/// On one line and harmless on a terminal: a run of white space or control characters becomes one
+/// space; what is longer than max_bytes is cut at a character and ends in "…".
+std::string one_line(std::string_view text, size_t max_bytes);
+/// The same for two texts that differ in letter case, punctuation and white space alone: words,
+/// case-folded (Unicode), joined by single spaces.
+std::string match_key(std::string_view text);
+/// ASCII letters in lower case, the rest as it is: as SQLite compares names.
+std::string ascii_lower(std::string_view text);
+/// Between quotes, with each quote in it doubled: an identifier or a literal of SQL.
+std::string in_quotes(std::string_view text, char quote);
+std::string_view trimmed(std::string_view text);  // of spaces, tabs and line ends
+
+}  // namespace fathom
