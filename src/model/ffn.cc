@@ -127,7 +127,12 @@ double router_part_backward(View<float> dh, View<const float> dweights, const Ff
   const int64_t n = a.logits.dim(0), experts = a.logits.dim(1);
   const View<float> daffinity = balance_scale != 0 ? c.arena.take<float>({n, experts}) : View<float>();
   const View<float> dlogits = c.arena.take<float>({n, experts});
-  const double balance = balance_loss(daffinity, a.router, static_cast<int64_t>(c.pieces.size()), balance_scale, spec);
+  double balance = 0;
+  if (of_one_length(c.pieces)) {
+    balance = balance_loss(daffinity, a.router, static_cast<int64_t>(c.pieces.size()), balance_scale, spec);
+  } else {
+    FATHOM_CHECK(balance_scale == 0);
+  }
   router_backward(dlogits, dweights, daffinity, a.router, spec);
   linear_backward_input<float, float>(dh, dlogits, w.router, Store::kAdd);
   linear_backward_weight<float>(g.router, dlogits, a.h32);

@@ -26,7 +26,7 @@ void ffn_forward(View<float> x, FfnActs<T>& acts, const LayerWeights& w, const L
 
 /// dx [n, hidden_size] f32 holds the gradient of the result on entry and of `x`, the layer's input to this half, on return.
 /// balance_scale: weight of this layer's sequence-wise balance loss over context.pieces (all of one length); 0: none.
-/// Returns that loss, unweighted.
+/// Returns that loss, unweighted; 0 where the pieces differ in length.
 template <typename T>
 double ffn_backward(View<float> dx, const FfnActs<T>& acts, View<const float> x, const LayerWeights& w, const LayerGradients& g,
                     float balance_scale, const LayerContext& context);

@@ -19,6 +19,14 @@ struct SequencePiece {
   int64_t begin = 0, n = 0, first_position = 0;
 };
 
+/// Whether the sequence-wise balance loss is defined: it compares sequences of one length.
+inline bool of_one_length(std::span<const SequencePiece> pieces) {
+  for (const SequencePiece& p : pieces) {
+    if (p.n != pieces.front().n) return false;
+  }
+  return true;
+}
+
 struct LayerContext {
   const ModelConfig& config;
   const RopeTable& rope;

@@ -187,7 +187,7 @@ class Pass {
 
   // The loss needs no gradient to be known: layers that forget their activations add it here, the others in backward.
   double balance_of(const LayerActs<T>& a, int64_t idx, const Rows& rows) const {
-    if (w_.layers[idx].spec.ffn != FfnKind::kMoe) return 0;
+    if (w_.layers[idx].spec.ffn != FfnKind::kMoe || !of_one_length(rows.pieces)) return 0;
     return balance_loss({}, a.ffn.router, static_cast<int64_t>(rows.pieces.size()), 0, router_spec(config_));
   }
 
