@@ -204,9 +204,8 @@ std::optional<Figure> device_count(const Catalogue& c, const CatalogueModel& m,
 double server_factor(const Device* device) {
   const std::string chip = device == nullptr ? "" : device->chip + device->name;
   const auto has = [&](std::string_view word) {
-    return std::ranges::search(chip, word, [](char a, char b) {
-             return std::tolower(a) == std::tolower(b);
-           }).begin() != chip.end();
+    const auto same = [](char a, char b) { return std::tolower(a) == std::tolower(b); };
+    return std::search(chip.begin(), chip.end(), word.begin(), word.end(), same) != chip.end();
   };
   if (has("p100")) return 1.54;
   if (has("v100")) return 1.69;
