@@ -24,7 +24,7 @@ std::string joined(std::initializer_list<std::string> parts) {
 }
 
 /// The newest of them; ISO dates sort as text.
-std::string newest(std::initializer_list<std::string> dates) { return std::ranges::max(dates); }
+std::string newest(std::initializer_list<std::string> dates) { return std::max(dates); }
 
 std::vector<StatedCost> stated_on(const LadderInputs& in, std::initializer_list<Basis> bases) {
   std::vector<StatedCost> found;
