@@ -275,7 +275,7 @@ std::vector<ClusterShare> share_by_hours(const std::optional<Range>& usd,
   FATHOM_CHECK(sum > 0);
   std::vector<ClusterShare> shares;
   for (const RunOnCluster& r : runs) {
-    ClusterShare& share = shares.push_back({r.run, r.device_hours / sum});
+    ClusterShare& share = shares.emplace_back(ClusterShare{r.run, r.device_hours / sum, {}});
     if (usd) share.usd = *usd * share.fraction;
   }
   return shares;
