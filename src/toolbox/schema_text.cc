@@ -115,6 +115,58 @@ Result<QueryResult> first_rows(Database& database, const SqlTable& table, size_t
   return database.query(sql, {.max_value_bytes = 1 << 30, .max_sql_bytes = 1 << 30});
 }
 
+// The first values of a text column that differ; of another, the first of the sampled rows.
+std::string first_values(const SqlColumn& c, const QueryResult& rows, size_t i,
+                         const SchemaTextOptions& options) {
+  std::string text;
+  const auto add = [&](std::string_view value) {
+    text += (text.empty() ? ": " : " | ") + one_line(value, options.max_cell_bytes);
+  };
+  for (size_t k = 0; k < std::min<size_t>(c.values.size(), 2); ++k) add(c.values[k]);
+  for (size_t k = 0; text.empty() && k < rows.rows.size(); ++k)
+    if (rows.rows[k][i].index() != 0) add(value_text(rows.rows[k][i]));
+  return text;
+}
+
+Status add_table_by_columns(Database& database, const SqlTable& table,
+                            const SchemaTextOptions& options, BoundedText& text) {
+  text.add_always("table " + sql_identifier(table.name));
+  const size_t n_columns = std::min(table.columns.size(), options.max_columns);
+  QueryResult rows;
+  if (options.n_sample_rows > 0) {
+    FATHOM_ASSIGN_OR_RETURN(rows, first_rows(database, table, n_columns, options));
+  }
+  size_t n_shown = 0;
+  for (; n_shown < n_columns; ++n_shown) {
+    const SqlColumn& c = table.columns[n_shown];
+    const std::string unit = c.unit.empty() ? "" : " " + one_line(c.unit, options.max_cell_bytes);
+    if (!text.add(fmt::format("{} {}{}{}", sql_identifier(c.name), column_type_name(c.type), unit,
+                              first_values(c, rows, n_shown, options))))
+      break;
+  }
+  if (n_shown < table.columns.size())
+    text.add_always(fmt::format("{} more columns", table.columns.size() - n_shown));
+  return {};
+}
+
+void add_values(const Database& database, const std::vector<NamedValue>& values,
+                const SchemaTextOptions& options, BoundedText& text) {
+  const bool by_columns = options.layout == SchemaLayout::kColumns;
+  const bool with_table = !by_columns || database.tables().size() > 1;
+  const auto value_line = [&](const NamedValue& v) {
+    return fmt::format("{}{}{} = {}", with_table ? sql_identifier(v.table->name) : "",
+                       with_table ? "." : "", sql_identifier(v.column->name), sql_literal(v.value));
+  };
+  if (!by_columns) {
+    bool shown = !values.empty() && text.add("values in the question:");
+    for (const NamedValue& v : values) shown = shown && text.add("  " + value_line(v));
+    return;
+  }
+  std::string line;
+  for (const NamedValue& v : values) line += (line.empty() ? "values: " : ", ") + value_line(v);
+  if (!line.empty()) text.add(line);
+}
+
 Status add_table(Database& database, const SqlTable& table, const SchemaTextOptions& options,
                  BoundedText& text) {
   text.add_always(fmt::format("table {}: {} rows", sql_identifier(table.name), table.n_rows));
@@ -151,13 +203,10 @@ std::vector<NamedValue> values_in_question(const Database& database, std::string
 Result<std::string> schema_text(Database& database, std::string_view question,
                                 const SchemaTextOptions& options) {
   BoundedText text(options.max_bytes);
+  const auto add = options.layout == SchemaLayout::kColumns ? add_table_by_columns : add_table;
   for (const SqlTable& t : database.tables())
-    FATHOM_RETURN_IF_ERROR(add_table(database, t, options, text));
-  const std::vector<NamedValue> values = values_in_question(database, question, options.max_values);
-  bool shown = !values.empty() && text.add("values in the question:");
-  for (const NamedValue& v : values)
-    shown = shown && text.add(fmt::format("  {}.{} = {}", sql_identifier(v.table->name),
-                                          sql_identifier(v.column->name), sql_literal(v.value)));
+    FATHOM_RETURN_IF_ERROR(add(database, t, options, text));
+  add_values(database, values_in_question(database, question, options.max_values), options, text);
   return text.take();
 }
 

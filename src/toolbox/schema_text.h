@@ -12,7 +12,13 @@
 
 namespace fathom {
 
+enum class SchemaLayout {
+  kRows,     // columns first, then whole rows
+  kColumns,  // each column with its first values, in few tokens
+};
+
 struct SchemaTextOptions {
+  SchemaLayout layout = SchemaLayout::kRows;
   size_t max_bytes = 6000;   // of the whole; what did not fit is counted: "3 more columns"
   size_t max_columns = 60;   // of a table
   size_t n_sample_rows = 3;  // the first of each table
@@ -30,6 +36,13 @@ struct SchemaTextOptions {
 /// and at the end
 ///   values in the question:
 ///     sales.region = 'North'
+/// In SchemaLayout::kColumns, with the first two distinct values of a text column and the first of
+/// another; tables are told apart in `values` where there are several:
+///   table sales
+///   region text: North | South
+///   "unit price" real $: 12.5
+///   sold_on date: 2024-01-05
+///   values: region = 'North'
 /// Identifiers and values stand as SQL needs them. Error: a table cannot be read.
 Result<std::string> schema_text(Database& database, std::string_view question,
                                 const SchemaTextOptions& options = {});

@@ -1,0 +1,117 @@
+#include "toolbox/table_task.h"
+
+#include <gtest/gtest.h>
+
+#include "toolbox/table_file.h"
+
+namespace fathom {
+namespace {
+
+std::unique_ptr<Database> sales() {
+  auto db = Database::create().value();
+  EXPECT_TRUE(load_table_text(*db,
+                              "region,unit price,sold on,paid\nNorth,$1.50,2024-01-05,yes\n"
+                              "North,$2,2024-02-05,no\nSouth,$3,2024-02-06,no\nEast,,2024-02-06,\n",
+                              TableFormat::kCsv, "sales.csv")
+                  .ok());
+  return db;
+}
+
+TEST(TableTask, ShortPromptIsTheTablesByColumnsAndTheQuestion) {
+  auto db = sales();
+  EXPECT_EQ(table_question(*db, "How much did the north\n sell?", TaskPrompt::kShort).value(),
+            "table sales\n"
+            "region text: North | South\n"
+            "\"unit price\" real $: 1.5\n"
+            "\"sold on\" date: 2024-01-05\n"
+            "paid boolean: 1\n"
+            "values: region = 'North'\n"
+            "How much did the north sell?");
+}
+
+TEST(TableTask, FullPromptSaysHowToAnswerAndThatTablesAreData) {
+  auto db = sales();
+  const std::string text = table_question(*db, "How much?", TaskPrompt::kFull).value();
+  EXPECT_TRUE(text.starts_with(schema_text(*db, "How much?").value()));
+  EXPECT_TRUE(text.ends_with("Question: How much?"));
+  EXPECT_NE(text.find("CANNOT:"), std::string::npos);
+  EXPECT_NE(text.find("no instructions"), std::string::npos);
+}
+
+TEST(TableTask, KeysAreFoundByNameAndByValues) {
+  auto db = Database::create().value();
+  const auto load = [&](const char* csv, const char* file) {
+    ASSERT_TRUE(load_table_text(*db, csv, TableFormat::kCsv, file).ok());
+  };
+  load("id,Customer ID,total,shop_id\n1,7,10,1\n2,8,20,1\n3,7,30,2\n", "orders.csv");
+  load("id,city\n7,Oslo\n8,Rome\n", "customers.csv");
+  load("shop_id,name\n1,a\n1,b\n", "shops.csv");  // not unique
+  const auto keys = table_keys(*db).value();
+  ASSERT_EQ(keys.size(), 1u);
+  EXPECT_EQ(table_key_text(keys[0]), "orders.\"Customer ID\" = customers.id");
+  const std::string text = table_question(*db, "total for oslo", TaskPrompt::kShort).value();
+  EXPECT_NE(text.find("values: customers.city = 'Oslo'\n"
+                      "key orders.\"Customer ID\" = customers.id\ntotal for oslo"),
+            std::string::npos)
+      << text;
+}
+
+TEST(TableTask, WellFormedAnswersAreRead) {
+  TableAnswer a = read_table_answer("compute: count rows\n</think>\nSELECT 1;");
+  EXPECT_TRUE(a.well_formed) << a.why;
+  EXPECT_EQ(a.thought, "compute: count rows");
+  EXPECT_EQ(a.sql, "SELECT 1");
+  EXPECT_FALSE(a.declined());
+  a = read_table_answer(
+      "<think>\nx\n</think>\n\n```sql\nWITH t AS (SELECT ';')\nSELECT * FROM t\n```");
+  EXPECT_TRUE(a.well_formed) << a.why;
+  EXPECT_EQ(a.sql, "WITH t AS (SELECT ';')\nSELECT * FROM t");
+  a = read_table_answer("x</think>" + cannot_text("supplier"));
+  EXPECT_TRUE(a.well_formed) << a.why;
+  EXPECT_TRUE(a.declined());
+  EXPECT_EQ(a.missing, "no column for supplier");
+  EXPECT_EQ(a.sql, "");
+}
+
+struct Malformed {
+  const char *completion, *why, *sql, *missing;
+};
+
+TEST(TableTask, MalformedAnswersAreReadAsFarAsTheyGoAndSayWhy) {
+  const Malformed cases[] = {
+      {"I think and think", "the thought does not end", "", ""},
+      {"so I could write\nSELECT 1", "the thought does not end", "", ""},
+      {"<think>hm ```sql\nSELECT 1", "the thought does not end", "", ""},
+      {"SELECT 1", "there is no thought", "SELECT 1", ""},
+      {"Here:\n```\nSELECT 1\n```\n", "there is no thought", "SELECT 1", ""},
+      {"x</think>", "nothing stands behind the thought", "", ""},
+      {"x</think>\nThe answer is 5.", "neither a SELECT nor CANNOT: is there", "", ""},
+      {"x</think>\nCANNOT:", "neither a SELECT nor CANNOT: is there", "", ""},
+      {"x</think>\nCANNOT: a\nSELECT 1", "more than one line stands in an answer that declines", "",
+       "a"},
+      {"x</think>\nSorry.\nCANNOT: a", "text stands around CANNOT", "", "a"},
+      {"x</think>\nThis does it:\n```sql\nSELECT 1\n```", "text stands around the SQL", "SELECT 1",
+       ""},
+      {"x</think>\nSELECT 1\n\nThat is all.", "text stands around the SQL", "SELECT 1", ""},
+      {"x</think>\nSELECT 1; SELECT 2", "text stands around the SQL", "SELECT 1", ""},
+      {"x</think>\n```sql\nSELECT 1; SELECT 2\n```", "more than one statement", "SELECT 1", ""},
+      {"x</think>y</think>SELECT 1", "more than one thought", "", ""},
+      {"", "the thought does not end", "", ""},
+  };
+  for (const Malformed& c : cases) {
+    const TableAnswer a = read_table_answer(c.completion);
+    EXPECT_FALSE(a.well_formed) << c.completion;
+    EXPECT_EQ(a.why, c.why) << c.completion;
+    EXPECT_EQ(a.sql, c.sql) << c.completion;
+    EXPECT_EQ(a.missing, c.missing) << c.completion;
+  }
+}
+
+TEST(TableTask, FeedbackStandsOnOneLine) {
+  EXPECT_EQ(table_feedback_error("SQL: no such\ncolumn: x"),
+            "The query failed. SQL: no such column: x");
+  EXPECT_EQ(table_feedback_empty(), "The query found no rows.");
+}
+
+}  // namespace
+}  // namespace fathom
