@@ -12,6 +12,7 @@
 #include "model/trainer_model.h"
 #include "rl/grpo.h"
 #include "rl/rollout.h"
+#include "rl/rollout_batch.h"
 #include "train/optimizer.h"
 
 namespace fathom {
@@ -68,35 +69,17 @@ class RolloutExactness : public testing::Test {
   std::vector<RolloutRequest> requests_;
 };
 
-struct Step {
-  std::vector<int32_t> tokens, lengths;
-  std::vector<float> logp_rollout;  // 0 at the places of prompts
-  std::vector<RolloutSpan> spans;
-  int64_t stride = 0, n_places = 0;
+RolloutBatch batch_of(const std::vector<Rollout>& rollouts) {
+  std::vector<PromptAnswer> rows;
+  for (const Rollout& r : rollouts) rows.push_back({r.prompt, r.answer});
+  return RolloutBatch(rows);
+}
 
-  explicit Step(const std::vector<Rollout>& rollouts) {
-    for (const Rollout& r : rollouts) stride = std::max<int64_t>(stride, r.prompt.size() + r.answer.size());
-    for (const Rollout& r : rollouts) {
-      std::vector<int32_t> ids = r.prompt;
-      ids.insert(ids.end(), r.answer.begin(), r.answer.end());
-      lengths.push_back(static_cast<int32_t>(ids.size()) - 1);
-      ids.resize(stride, -1);
-      tokens.insert(tokens.end(), ids.begin(), ids.end());
-      const int64_t begin = n_places + static_cast<int64_t>(r.prompt.size()) - 1;
-      n_places += lengths.back();
-      logp_rollout.resize(begin);
-      logp_rollout.insert(logp_rollout.end(), r.logp.begin(), r.logp.end());
-      spans.push_back({begin, n_places, 0});
-    }
-  }
-  TrainBatch batch() const {
-    TrainBatch b;
-    const int64_t n = static_cast<int64_t>(lengths.size());
-    b.tokens = View<const int32_t>(tokens.data(), {n, stride});
-    b.lengths = View<const int32_t>(lengths.data(), {n});
-    return b;
-  }
-};
+std::vector<float> logp_at_places(const RolloutBatch& batch, const std::vector<Rollout>& rollouts) {
+  std::vector<std::span<const float>> logp;
+  for (const Rollout& r : rollouts) logp.push_back(r.logp);
+  return batch.at_places(logp);
+}
 
 TEST_F(RolloutExactness, TheNumberOfSlotsChangesNoTokenAndNoBit) {
   const auto one = sample(1, 4);
@@ -116,7 +99,8 @@ TEST_F(RolloutExactness, ManyStepsOfLearningHaveRatioOneBeforeEachUpdate) {
   std::set<size_t> lengths;
   for (int step = 0; step < 12; ++step) {
     const auto rollouts = sample(1 + 3 * step, 100 + step);
-    Step s(rollouts);
+    RolloutBatch s = batch_of(rollouts);
+    const std::vector<float> logp_rollout = logp_at_places(s, rollouts);
     GrpoOptions o;
     o.kl_beta = 0;
     // A rule that can be learnt: answers with many tokens above 32.
@@ -129,16 +113,16 @@ TEST_F(RolloutExactness, ManyStepsOfLearningHaveRatioOneBeforeEachUpdate) {
       }
       const auto advantages = group_advantages(rewards, o.advantage);
       ASSERT_TRUE(advantages.ok()) << advantages.message();
-      for (int64_t i = 0; i < kGroupSize; ++i) s.spans[g * kGroupSize + i].advantage = advantages.value()[i];
+      for (int64_t i = 0; i < kGroupSize; ++i) s.spans()[g * kGroupSize + i].advantage = advantages.value()[i];
     }
     GrpoStats stats;
     GrpoTotals totals{static_cast<int64_t>(rollouts.size()), 0, kMaxAnswer};
     trainer_->zero_gradients();
     trainer_->forward_backward(s.batch(), [&](View<float> dlogp, View<const float> logp) {
-      for (const RolloutSpan& span : s.spans) {
-        EXPECT_EQ(std::memcmp(logp.data() + span.begin, s.logp_rollout.data() + span.begin, span.length() * 4), 0) << "step " << step;
+      for (const RolloutSpan& span : s.spans()) {
+        EXPECT_EQ(std::memcmp(logp.data() + span.begin, logp_rollout.data() + span.begin, span.length() * 4), 0) << "step " << step;
       }
-      return grpo_loss(dlogp, stats, logp, s.spans, {s.logp_rollout, {}, {}}, totals, o);
+      return grpo_loss(dlogp, stats, logp, s.spans(), {logp_rollout, {}, {}}, totals, o);
     }, 1.0);
     EXPECT_EQ(stats.ratio_max, 1.0);
     EXPECT_EQ(stats.ratio_min, 1.0);

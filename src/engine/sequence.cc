@@ -76,6 +76,13 @@ void Sequence::reset() {
   reason_ = FinishReason::kCancelled;
 }
 
+void Sequence::share_prefix(const Sequence& other, int64_t n) {
+  cache_.share_prefix(other.cache_, n);
+  tokens_.assign(other.tokens_.begin(), other.tokens_.begin() + n);
+  n_prompt_ = n_reused_ = n;
+  reason_ = FinishReason::kCancelled;
+}
+
 std::span<const int32_t> Sequence::pending() const {
   return std::span(tokens_).subspan(static_cast<size_t>(cache_.length()));
 }

@@ -55,6 +55,10 @@ class Sequence {
   std::string cancel();
   /// Forgets everything.
   void reset();
+  /// Becomes a sequence that was given the first n tokens of `other`, whose entries it shares: a
+  /// start() on a prompt that begins so prefills only the rest. Requires: the same engine, n <= the
+  /// entries that `other` holds.
+  void share_prefix(const Sequence& other, int64_t n);
 
   bool finished() const { return reason_ != FinishReason::kNone; }
   FinishReason finish_reason() const { return reason_; }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "engine/generate.h"
@@ -12,44 +13,85 @@ namespace {
 
 constexpr size_t kFree = static_cast<size_t>(-1);
 
+// The requests of one prompt, and, once the prompt went through the model, its entries for all of
+// them.
+struct PromptGroup {
+  std::vector<size_t> requests;
+  size_t next = 0;       // first request that no slot took yet
+  bool started = false;  // some slot has or had the first request
+  std::unique_ptr<Sequence> prefix;
+  bool waits() const { return started && prefix == nullptr; }
+  bool empty() const { return next == requests.size(); }
+};
+
 class Slots {
  public:
-  Slots(Engine& engine, std::span<const RolloutRequest> requests, const RolloutOptions& options, RolloutStats& stats)
-      : engine_(engine), requests_(requests), options_(options), stats_(stats), rollouts_(requests.size()) {
+  Slots(Engine& engine, std::span<const RolloutRequest> requests, const RolloutOptions& options,
+        RolloutStats& stats)
+      : engine_(engine),
+        requests_(requests),
+        options_(options),
+        stats_(stats),
+        rollouts_(requests.size()) {
+    std::map<std::vector<int32_t>, size_t> groups;
+    for (size_t i = 0; i < requests.size(); ++i) {
+      const auto [it, added] = groups.emplace(requests[i].prompt, groups_.size());
+      if (added) groups_.emplace_back();
+      groups_[it->second].requests.push_back(i);
+      group_of_.push_back(it->second);
+    }
     const size_t n = std::min(requests.size(), static_cast<size_t>(options.n_slots));
     for (size_t i = 0; i < n; ++i) sequences_.push_back(std::make_unique<Sequence>(engine));
     request_of_.assign(n, kFree);
   }
 
-  Result<std::vector<Rollout>> run(const std::function<bool(size_t, const Rollout&)>& ended) {
-    for (size_t i = 0; i < sequences_.size(); ++i) FATHOM_RETURN_IF_ERROR(take_next(i));
-    while (collect_active()) {
+  Result<std::vector<Rollout>> run() {
+    for (;;) {
+      for (size_t i = 0; i < sequences_.size(); ++i) {
+        if (request_of_[i] == kFree) FATHOM_RETURN_IF_ERROR(take_next(i));
+      }
+      if (!collect_active()) return std::move(rollouts_);
       FATHOM_ASSIGN_OR_RETURN(const StepResult pass, step(engine_, active_));
       note(pass);
-      for (const StepEvent& e : pass.events) rollouts_[request_of_[slot_of_[e.sequence_idx]]].logp.push_back(e.token.logprob);
+      for (const StepEvent& e : pass.events) {
+        const size_t slot = slot_of_[e.sequence_idx];
+        rollouts_[request_of_[slot]].logp.push_back(e.token.logprob);
+        keep_prefix(slot);
+      }
       for (const size_t slot : slot_of_) {
-        if (!sequences_[slot]->finished()) continue;
-        const size_t request = request_of_[slot];
-        finish(slot);
-        if (ended && !ended(request, rollouts_[request])) return Status::error("rollouts: stopped");
-        FATHOM_RETURN_IF_ERROR(take_next(slot));
+        if (sequences_[slot]->finished()) finish(slot);
       }
     }
-    return std::move(rollouts_);
   }
 
  private:
+  // The first request whose prompt is new or has gone through the model; while a prompt is on its
+  // way, its other requests wait for what it leaves in the cache.
   Status take_next(size_t slot) {
-    request_of_[slot] = kFree;
-    if (next_ == requests_.size()) return {};
-    const size_t request = next_++;
-    GenerationOptions g;
-    g.sampling = {.temp = options_.temp, .top_p = options_.top_p, .seed = options_.seed};
-    g.stream = requests_[request].stream;
-    g.n_predict = options_.max_answer_tokens;
-    FATHOM_RETURN_IF_ERROR(sequences_[slot]->start(requests_[request].prompt, g));
-    request_of_[slot] = request;
+    for (PromptGroup& group : groups_) {
+      if (group.empty() || group.waits()) continue;
+      const size_t request = group.requests[group.next++];
+      if (group.prefix) sequences_[slot]->share_prefix(*group.prefix, group.prefix->n_prompt());
+      GenerationOptions g;
+      g.sampling = {.temp = options_.temp, .top_p = options_.top_p, .seed = options_.seed};
+      g.stream = requests_[request].stream;
+      g.n_predict = options_.max_answer_tokens;
+      FATHOM_RETURN_IF_ERROR(sequences_[slot]->start(requests_[request].prompt, g));
+      group.started = true;
+      if (group.empty()) group.prefix.reset();
+      request_of_[slot] = request;
+      return {};
+    }
     return {};
+  }
+
+  // After a slot's first token its prompt is in the cache: all but the last token's entry, whose
+  // logits each rollout needs.
+  void keep_prefix(size_t slot) {
+    PromptGroup& group = groups_[group_of_[request_of_[slot]]];
+    if (group.prefix || group.empty()) return;
+    group.prefix = std::make_unique<Sequence>(engine_);
+    group.prefix->share_prefix(*sequences_[slot], sequences_[slot]->n_prompt() - 1);
   }
 
   bool collect_active() {
@@ -71,14 +113,16 @@ class Slots {
   }
 
   void finish(size_t slot) {
+    const RolloutRequest& request = requests_[request_of_[slot]];
     Rollout& r = rollouts_[request_of_[slot]];
     const Sequence& s = *sequences_[slot];
-    r.prompt = requests_[request_of_[slot]].prompt;
+    r.prompt = request.prompt;
     r.answer.assign(s.answer().begin(), s.answer().end());
     r.finish = s.finish_reason();
     r.seed = options_.seed;
-    r.stream = requests_[request_of_[slot]].stream;
+    r.stream = request.stream;
     r.weight_version = options_.weight_version;
+    request_of_[slot] = kFree;
   }
 
   Engine& engine_;
@@ -86,19 +130,21 @@ class Slots {
   const RolloutOptions& options_;
   RolloutStats& stats_;
   std::vector<Rollout> rollouts_;
+  std::vector<PromptGroup> groups_;
+  std::vector<size_t> group_of_;  // of each request
   std::vector<std::unique_ptr<Sequence>> sequences_;
   std::vector<size_t> request_of_;  // of each slot
-  size_t next_ = 0;
   std::vector<Sequence*> active_;
   std::vector<size_t> slot_of_;  // of each active sequence
 };
 
 }  // namespace
 
-Result<std::vector<Rollout>> sample_rollouts(Engine& engine, std::span<const RolloutRequest> requests, const RolloutOptions& options,
-                                             RolloutStats& stats, const std::function<bool(size_t, const Rollout&)>& ended) {
+Result<std::vector<Rollout>> sample_rollouts(Engine& engine,
+                                             std::span<const RolloutRequest> requests,
+                                             const RolloutOptions& options, RolloutStats& stats) {
   FATHOM_CHECK(options.n_slots >= 1 && options.max_answer_tokens >= 1);
-  return Slots(engine, requests, options, stats).run(ended);
+  return Slots(engine, requests, options, stats).run();
 }
 
 }  // namespace fathom

@@ -1,10 +1,11 @@
-// Rollouts: answers sampled from the policy on the engine of this program. Slots work side by side; a slot whose answer has ended takes the
-// next prompt at once, so a long answer holds up nobody. What is recorded are token ids and log-probabilities as they were sampled, never a
-// text that is tokenised again. In exact numerics a rollout does not depend on the number of slots or on what ran beside it.
+// Rollouts: answers sampled from the policy on the engine of this program. Slots work side by side;
+// a slot whose answer has ended takes the next prompt at once, so a long answer holds up nobody;
+// rollouts of one prompt share its entries in the cache. What is recorded are token ids and
+// log-probabilities as they were sampled, never a text that is tokenised again. In exact numerics a
+// rollout does not depend on the number of slots or on what ran beside it.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,12 +26,16 @@ struct RolloutOptions {
 };
 
 struct Rollout {
-  std::vector<int32_t> prompt, answer;  // the answer's last token is the eos where it ended by itself
-  std::vector<float> logp;              // of each token of the answer
+  std::vector<int32_t> prompt,
+      answer;               // the answer's last token is the eos where it ended by itself
+  std::vector<float> logp;  // of each token of the answer
   FinishReason finish = FinishReason::kNone;
-  uint64_t seed = 0, stream = 0;  // draw it again: the same prompt, seed and stream on the same weights
+  uint64_t seed = 0,
+           stream = 0;  // draw it again: the same prompt, seed and stream on the same weights
   int64_t weight_version = 0;
-  bool overlong() const { return finish == FinishReason::kLength || finish == FinishReason::kContext; }
+  bool overlong() const {
+    return finish == FinishReason::kLength || finish == FinishReason::kContext;
+  }
 };
 
 struct RolloutRequest {
@@ -43,9 +48,10 @@ struct RolloutStats {
   double seconds = 0;
 };
 
-/// One rollout a request, in their order. `ended` (may be empty) hears of each as it ends; false stops everything. Errors: a prompt that does
-/// not fit the context, logits that are not finite.
-Result<std::vector<Rollout>> sample_rollouts(Engine& engine, std::span<const RolloutRequest> requests, const RolloutOptions& options,
-                                             RolloutStats& stats, const std::function<bool(size_t idx, const Rollout&)>& ended = {});
+/// One rollout a request, in their order. Errors: a prompt that does not fit the context, logits
+/// that are not finite.
+Result<std::vector<Rollout>> sample_rollouts(Engine& engine,
+                                             std::span<const RolloutRequest> requests,
+                                             const RolloutOptions& options, RolloutStats& stats);
 
 }  // namespace fathom

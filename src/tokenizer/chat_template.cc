@@ -25,7 +25,7 @@ const char* const kFathomChatTemplate =
     "{% elif message['role'] != 'system' %}"
     "{{ raise_exception('Only system, user and assistant messages are known to this model.') }}"
     "{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<｜Assistant｜>' }}{% endif %}";
+    "{% if add_generation_prompt %}{{ '<｜Assistant｜><think>\\n' }}{% endif %}";
 
 struct ChatTemplateEntry {
   std::string_view name;

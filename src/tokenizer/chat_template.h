@@ -17,7 +17,7 @@ namespace fathom {
 
 /// The template that models trained by fathom carry, in Jinja, so that other tools can render it
 /// too: DeepSeek-R1's format without tools. System texts come first, joined by a blank line; of an
-/// earlier answer only what follows its last </think> is kept.
+/// earlier answer only what follows its last </think> is kept; the prompt opens the thought.
 extern const char* const kFathomChatTemplate;
 
 /// A piece of the rendered conversation. The tokens of the whole are those of the pieces in order,

@@ -387,7 +387,7 @@ void render_fathom(ChatWriter& out, const ChatInput& in) {
       out.fail("Only system, user and assistant messages are known to this model.");
     }
   }
-  if (in.add_generation_prompt()) out.literal(kAssistant);
+  if (in.add_generation_prompt()) out.literal(kThinkPrompt);
 }
 
 }  // namespace fathom::chat

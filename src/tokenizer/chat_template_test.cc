@@ -93,7 +93,7 @@ TEST(ChatTemplate, FathomsOwnFollowsR1) {
               {"role":"system","content":"t"},{"role":"user","content":"c"}])",
                      R"({"add_generation_prompt":true})"),
             "<｜begin▁of▁sentence｜>s\n\nt<｜User｜>a<｜Assistant｜>b<｜end▁of▁sentence｜>"
-            "<｜User｜>c<｜Assistant｜>");
+            "<｜User｜>c<｜Assistant｜><think>\n");
   EXPECT_EQ(rendered("fathom", R"([{"role":"tool","content":"a"}])"),
             "error: Only system, user and assistant messages are known to this model.");
 }

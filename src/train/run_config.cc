@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "train/run_fields_impl.h"
+#include "train/run_fields.h"
 
 namespace fathom {
 namespace {
@@ -18,6 +18,7 @@ void describe_train(RunFields& f, RunConfig::TrainSection& t) {
   f.section("train");
   f.integer("steps", t.steps, {0, kMany});
   f.integer("tokens", t.tokens, {0, kMany});
+  f.real("epochs", t.epochs, {0, 1e6});
   f.curve("batch_size", t.batch_size, {1, 1 << 24});
   f.integer("micro_batch_size", t.micro_batch_size, {1, 1 << 20});
   f.curve("lr", t.lr, {0, 10});
@@ -61,9 +62,16 @@ Status check(const RunConfig& c, const std::string& where) {
   if (c.data.seq_len == 0) return wanted(where, "data.seq_len wanted");
   if (c.train.batch_size.empty()) return wanted(where, "train.batch_size wanted");
   if (c.train.lr.empty()) return wanted(where, "train.lr wanted");
-  if ((c.train.steps > 0) == (c.train.tokens > 0)) {
-    return Status::error(fmt::format("{}: one of train.steps and train.tokens wanted, {} found",
-                                     where, c.train.steps > 0 ? "both" : "neither"));
+  const int n_lengths = (c.train.steps > 0) + (c.train.tokens > 0) + (c.train.epochs > 0);
+  if (n_lengths != 1) {
+    return Status::error(
+        fmt::format("{}: one of train.steps, train.tokens and train.epochs wanted, {} found", where,
+                    n_lengths == 0 ? "none" : "several"));
+  }
+  const Curve& batch = c.train.batch_size;
+  if (c.train.epochs > 0 && (batch.size() > 1 || batch[0].shape != PhaseShape::kConstant)) {
+    return Status::error(fmt::format(
+        "{}: train.batch_size: a number wanted where train.epochs is given, phases found", where));
   }
   const bool has_config = !c.model.config.empty() || !c.model.keys.empty();
   if (c.model.init_from.empty() && !has_config) {
@@ -77,8 +85,6 @@ Status check(const RunConfig& c, const std::string& where) {
   }
   return check_batch(c.train.batch_size, c.train.micro_batch_size, where);
 }
-
-}  // namespace
 
 void describe_run_config(RunFields& f, RunConfig& c) {
   f.section("model");
@@ -97,6 +103,7 @@ void describe_run_config(RunFields& f, RunConfig& c) {
   f.integer("seq_len", c.data.seq_len, {2, 1 << 24});
   f.real("fim_rate", data.fim_rate, {0, 1});
   f.flag("document_mask", c.data.document_mask);
+  f.choice_of("too_long", c.data.too_long, {"refuse", "leave_out"});
   int64_t seed = static_cast<int64_t>(data.seed);
   f.integer("seed", seed, {0, kMany});
   data.seed = static_cast<uint64_t>(seed);
@@ -126,6 +133,8 @@ void describe_run_config(RunFields& f, RunConfig& c) {
   f.integer("spike_after", c.guard.spike_after, {1, kMany});
 }
 
+}  // namespace
+
 ScheduleOptions RunConfig::schedule() const {
   ScheduleOptions options;
   options.total = train.steps > 0 ? Length{LengthUnit::kSteps, static_cast<double>(train.steps)}
@@ -142,7 +151,11 @@ ScheduleOptions RunConfig::schedule() const {
 Result<RunConfig> parse_run_config(std::string_view text, const std::string& where,
                                    const std::filesystem::path& base,
                                    const std::vector<std::string>& overrides) {
-  FATHOM_ASSIGN_OR_RETURN(RunConfig config, read_run_toml(text, where, base, overrides));
+  RunConfig config;
+  FATHOM_RETURN_IF_ERROR(read_run_fields(text, where, base, overrides, [&](RunFields& fields) {
+    describe_run_config(fields, config);
+  }));
+  if (config.tokenizer.path.empty()) config.tokenizer.path = config.model.init_from;
   FATHOM_RETURN_IF_ERROR(check(config, where));
   return config;
 }
@@ -153,6 +166,11 @@ Result<RunConfig> read_run_config(const std::filesystem::path& path,
   std::error_code error;
   const auto base = std::filesystem::absolute(path, error).parent_path();
   return parse_run_config(text, path.string(), base, overrides);
+}
+
+std::string write_run_config(const RunConfig& config) {
+  RunConfig copy = config;
+  return write_run_fields([&](RunFields& fields) { describe_run_config(fields, copy); });
 }
 
 Result<ModelConfig> resolve_model_config(const RunConfig& config, const std::string& where) {

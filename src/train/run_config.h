@@ -18,6 +18,9 @@
 
 namespace fathom {
 
+/// What is done about a sample of supervised tuning that has more than seq_len predictions.
+enum class TooLong { kRefuse, kLeaveOut };
+
 struct RunConfig {
   struct ModelSection {
     std::filesystem::path config;     // a config.json
@@ -25,16 +28,18 @@ struct RunConfig {
     std::string keys;                 // JSON object of the config.json keys given in [model] itself
   } model;
   struct TokenizerSection {
-    std::filesystem::path path;  // a directory with tokenizer.json
+    std::filesystem::path path;  // a directory with tokenizer.json; init_from's where it is empty
   } tokenizer;
   struct DataSection {
     DataOptions options;
     int64_t seq_len = 0;
-    bool document_mask = false;   // attention does not cross documents
+    bool document_mask = false;  // attention does not cross documents
+    TooLong too_long = TooLong::kRefuse;
     std::filesystem::path cache;  // shards shared between runs; empty: in the run's directory
   } data;
   struct TrainSection {
-    int64_t steps = 0, tokens = 0;  // one of them
+    int64_t steps = 0, tokens = 0;  // one of these and
+    double epochs = 0;              // this
     Curve batch_size, lr;
     Curve mtp_lambda = constant_curve(0.3), bias_gamma = constant_curve(0.001);
     int64_t micro_batch_size = 1;

@@ -157,7 +157,7 @@ TEST(RunConfig, EachErrorNamesKeyAndLine) {
        "run.toml:12: train.moments: \"f32\" or \"bf16\" wanted, 'f16' found"},
       {least + "threads = 1.5\n",
        "run.toml:12: train.threads: a whole number from 0 to 4096 wanted, 1.5 found"},
-      {least + "tokens = 10\n", "run.toml: one of train.steps and train.tokens wanted, both found"},
+      {least + "tokens = 10\n", "run.toml: one of train.steps, train.tokens and train.epochs wanted, several found"},
       {least + "micro_batch_size = 3\n",
        "run.toml: train.batch_size: whole multiples of train.micro_batch_size (3) wanted, 4 found"},
       {least + "mtp_lambda = [{ value = 1 }, { value = 2 }]\n",

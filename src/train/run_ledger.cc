@@ -34,8 +34,7 @@ LastAccounted last_accounted(const std::vector<LedgerEntry>& entries) {
       begin = e.step_from.value_or(0);
     if (e.kind != LedgerKind::kPhase) continue;
     if (e.name == kStartUp) last = {.attempt = e.attempt, .step = begin, .tokens = 0};
-    if (e.name == kTraining && e.attempt == last.attempt)
-      last.step = std::max(last.step, e.step_to.value_or(0));
+    if (e.attempt == last.attempt) last.step = std::max(last.step, e.step_to.value_or(0));
   }
   return last;
 }
@@ -161,6 +160,20 @@ Status RunLedger::next(LedgerKind kind, const std::string& name, RunPlace place)
   if (kind == LedgerKind::kEvaluation || kind == LedgerKind::kCheckpoint)
     span_->step_from = span_->step_to = place.step;
   return {};
+}
+
+Status RunLedger::part(const std::string& name, int64_t step, RunPlace place) {
+  FATHOM_RETURN_IF_ERROR(next(LedgerKind::kPhase, name, place));
+  span_->step_from = step - 1;
+  span_->step_to = step;
+  span_->tokens = 0;
+  return {};
+}
+
+void RunLedger::did(int64_t tokens, double flops, const std::string& flops_definition) {
+  span_->tokens = tokens;
+  span_->flops = flops;
+  span_->flops_definition = flops_definition;
 }
 
 Status RunLedger::beat(RunPlace place) {

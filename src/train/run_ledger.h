@@ -35,6 +35,10 @@ class RunLedger {
   /// Ends the span that is open, if any, and begins one of this kind. A span of training keeps its
   /// place at its begin and writes the steps, tokens and FLOPs from there to `place`.
   Status next(LedgerKind kind, const std::string& name, RunPlace place);
+  /// As next(), for a part of step `step` that is no training by itself: a rollout, a reward.
+  Status part(const std::string& name, int64_t step, RunPlace place);
+  /// What that part read or wrote; flops_definition: as LedgerSpan has it.
+  void did(int64_t tokens, double flops, const std::string& flops_definition);
   /// Ends a span of training that has lasted a minute and begins another: so much is lost at most.
   Status beat(RunPlace place);
   /// Ends the open span. `extra_tokens`: of a span that is no training (an evaluation's).

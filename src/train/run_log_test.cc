@@ -76,8 +76,8 @@ TEST(StepRecord, MicroBatchesAddUpToTheirBatch) {
   a.expert_loads = {{1, 2}}, a.router_entropy = {1};
   b = a;
   b.loss_ce = 3, b.expert_loads = {{5, 0}}, b.router_entropy = {2};
-  accumulate(batch, a, 2);
-  accumulate(batch, b, 2);
+  accumulate(batch, a, 0.5);
+  accumulate(batch, b, 0.5);
   EXPECT_EQ(batch.loss_ce, 2);
   EXPECT_EQ(batch.loss_mtp, 2);
   EXPECT_EQ(batch.loss_total, 4);

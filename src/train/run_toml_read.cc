@@ -9,7 +9,7 @@
 #include <set>
 #include <sstream>
 
-#include "train/run_fields_impl.h"
+#include "train/run_fields.h"
 
 namespace fathom {
 namespace {
@@ -133,6 +133,23 @@ class Reader final : public RunFields {
   }
   void path(const char* key, fs::path& value) override {
     if (const toml::node* node = section_.take(key)) value = path_of(*node, section_.name_of(key));
+  }
+  void mix(const char* key, std::vector<MixPart>& value) override {
+    const toml::node* node = section_.take(key);
+    if (node == nullptr) return;
+    const std::string name = section_.name_of(key);
+    if (const auto text = node->value_exact<std::string>(); text && !text->empty()) {
+      value = {{*text, 1}};
+      return;
+    }
+    const toml::table* table = node->as_table();
+    if (table == nullptr || table->empty())
+      return refuse(*node, name, "a name, or a table { name = weight, ... }");
+    value.clear();
+    for (const auto& [part, weight] : *table) {
+      const std::string part_name(part.str());
+      value.push_back({part_name, real_of(weight, name + "." + part_name, {1e-6, 1e6}, 1)});
+    }
   }
   void sources(const char* key, std::vector<DataSource>& value) override {
     const toml::node* node = section_.take(key);
@@ -353,15 +370,14 @@ Status apply_override(toml::table& root, const std::string& text) {
 
 }  // namespace
 
-Result<RunConfig> read_run_toml(std::string_view text, const std::string& where,
-                                const fs::path& base, const std::vector<std::string>& overrides) {
+Status read_run_fields(std::string_view text, const std::string& where, const fs::path& base,
+                       const std::vector<std::string>& overrides,
+                       const std::function<void(RunFields&)>& describe) {
   FATHOM_ASSIGN_OR_RETURN(toml::table root, parse_toml(text, where));
   for (const std::string& o : overrides) FATHOM_RETURN_IF_ERROR(apply_override(root, o));
-  RunConfig config;
   Reader reader(root, base);
-  describe_run_config(reader, config);
-  FATHOM_RETURN_IF_ERROR(reader.finish());
-  return config;
+  describe(reader);
+  return reader.finish();
 }
 
 }  // namespace fathom

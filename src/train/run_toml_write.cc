@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "train/run_fields_impl.h"
+#include "train/run_fields.h"
 
 namespace fathom {
 namespace {
@@ -63,6 +63,14 @@ class Writer final : public RunFields {
   void path(const char* key, std::filesystem::path& value) override {
     if (!value.empty()) line(key, quoted(value.string()));
   }
+  void mix(const char* key, std::vector<MixPart>& value) override {
+    std::string parts;
+    for (const MixPart& p : value) {
+      parts +=
+          fmt::format("{}{} = {}", parts.empty() ? "" : ", ", quoted(p.name), number(p.weight));
+    }
+    if (!value.empty()) line(key, "{ " + parts + " }");
+  }
   void sources(const char* key, std::vector<DataSource>& value) override {
     if (value.empty()) return;
     std::string list = "[\n";
@@ -113,10 +121,9 @@ class Writer final : public RunFields {
 
 }  // namespace
 
-std::string write_run_config(const RunConfig& config) {
+std::string write_run_fields(const std::function<void(RunFields&)>& describe) {
   Writer writer;
-  RunConfig copy = config;
-  describe_run_config(writer, copy);
+  describe(writer);
   return writer.text();
 }
 

@@ -114,12 +114,14 @@ Result<StateFile> read_state_file(const fs::path& snapshot) {
 }
 
 // Every number that the run would miss, in a fixed order. Parameters are named by "p.".
-std::vector<OptimizerTensor> state_tensors(TrainerModel& model, Optimizer& optimizer) {
+std::vector<OptimizerTensor> state_tensors(TrainerModel& model, Optimizer& optimizer,
+                                           const std::vector<OptimizerTensor>& others) {
   std::vector<OptimizerTensor> tensors;
   for (const Parameter& p : model.parameters()) {
     tensors.push_back({"p." + p.name, DType::kF32, p.value.size(), p.value.data()});
   }
   for (OptimizerTensor& t : optimizer.state()) tensors.push_back(std::move(t));
+  tensors.insert(tensors.end(), others.begin(), others.end());
   return tensors;
 }
 
@@ -157,7 +159,7 @@ Status write_parts(const fs::path& directory, const SnapshotParts& parts) {
   if (parts.optimizer->options().ema_decay > 0)
     FATHOM_RETURN_IF_ERROR(write_average(directory / "ema", parts));
   std::vector<TensorToWrite> tensors;
-  for (const OptimizerTensor& t : state_tensors(*parts.model, *parts.optimizer)) {
+  for (const OptimizerTensor& t : state_tensors(*parts.model, *parts.optimizer, parts.others)) {
     tensors.push_back({t.name, t.dtype, {t.size}, t.data});
   }
   const fs::path state = directory / "state.safetensors";
@@ -225,7 +227,8 @@ Result<RunState> read_snapshot_state(const fs::path& snapshot) {
   return std::move(f.state);
 }
 
-Status load_snapshot(const fs::path& snapshot, TrainerModel& model, Optimizer& optimizer) {
+Status load_snapshot(const fs::path& snapshot, TrainerModel& model, Optimizer& optimizer,
+                     const std::vector<OptimizerTensor>& others) {
   FATHOM_ASSIGN_OR_RETURN(const StateFile f, read_state_file(snapshot));
   const fs::path path = snapshot / "state.safetensors";
   FATHOM_ASSIGN_OR_RETURN(const uint64_t sum, file_checksum(path));
@@ -234,7 +237,7 @@ Status load_snapshot(const fs::path& snapshot, TrainerModel& model, Optimizer& o
                                      path.string(), f.tensors, checksum_hex(sum)));
   }
   FATHOM_ASSIGN_OR_RETURN(auto file, SafetensorsFile::open(path));
-  const std::vector<OptimizerTensor> tensors = state_tensors(model, optimizer);
+  const std::vector<OptimizerTensor> tensors = state_tensors(model, optimizer, others);
   for (const OptimizerTensor& t : tensors) {
     const auto found = file->tensors().find(t.name);
     const int64_t n_bytes = t.size * dtype_bytes(t.dtype);

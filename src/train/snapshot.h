@@ -37,6 +37,7 @@ struct SnapshotParts {
   std::filesystem::path tokenizer;  // directory whose tokenizer files are copied
   /// Writes the model's masters in the published layout into a directory.
   std::function<Status(const std::filesystem::path&, TrainerModel&)> write_weights;
+  std::vector<OptimizerTensor> others;  // what else the run would miss
 };
 
 /// Writes checkpoints/step-NNNNNNNN and then removes all but the `keep` newest. Where anything
@@ -56,6 +57,6 @@ Result<RunState> read_snapshot_state(const std::filesystem::path& snapshot);
 /// Masters, biases, moments and averages, into model and optimizer; weights_changed() is called.
 /// Error: a tensor that is missing or of another type or size, or a damaged file.
 Status load_snapshot(const std::filesystem::path& snapshot, TrainerModel& model,
-                     Optimizer& optimizer);
+                     Optimizer& optimizer, const std::vector<OptimizerTensor>& others = {});
 
 }  // namespace fathom

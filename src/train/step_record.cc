@@ -72,8 +72,7 @@ std::string to_json(const StepRecord& r) {
   return j.dump();
 }
 
-void accumulate(TrainStats& batch, const TrainStats& micro_batch, int64_t n) {
-  const double share = 1.0 / static_cast<double>(n);
+void accumulate(TrainStats& batch, const TrainStats& micro_batch, double share) {
   batch.loss_ce += share * micro_batch.loss_ce;
   batch.loss_mtp += share * micro_batch.loss_mtp;
   batch.balance += share * micro_batch.balance;

@@ -40,7 +40,7 @@ struct StepRecord {
 /// null.
 std::string to_json(const StepRecord& record);
 
-/// Adds one micro-batch's stats to a batch of `n`: means of losses and entropies, sums of loads.
-void accumulate(TrainStats& batch, const TrainStats& micro_batch, int64_t n);
+/// Adds one micro-batch's stats to a batch: losses and entropies by its share, loads as they are.
+void accumulate(TrainStats& batch, const TrainStats& micro_batch, double share);
 
 }  // namespace fathom

@@ -17,13 +17,13 @@
 #include "cost/flops.h"
 #include "device/measure.h"
 #include "train/checksum.h"
-#include "train/data/token_stream.h"
 #include "train/data/validation_set.h"
 #include "train/optimizer.h"
 #include "train/report.h"
 #include "train/run_ledger.h"
 #include "train/run_log.h"
 #include "train/snapshot.h"
+#include "train/text_source.h"
 
 namespace fathom {
 namespace {
@@ -64,44 +64,23 @@ double measured_peak(Compute compute) {
     return best;
   };
   // bf16 is widened to f32 where that is faster than a dot product of its own.
-  return std::max(best_of(measure_peak_f32), compute == Compute::kBf16 ? best_of(measure_peak_bf16) : 0);
+  return std::max(best_of(measure_peak_f32),
+                  compute == Compute::kBf16 ? best_of(measure_peak_bf16) : 0);
 }
 
-// The arrays of one micro-batch.
-struct BatchBuffer {
-  std::vector<int32_t> tokens, document_ids;
-  std::vector<float> weights;
-  int64_t seq_len;
-  bool mask;
-  BatchBuffer(int64_t n, int64_t seq_len, bool mask, bool weighted)
-      : tokens(n * (seq_len + 1)),
-        document_ids(mask ? n * seq_len : 0),
-        weights(weighted ? n * seq_len : 0),
-        seq_len(seq_len),
-        mask(mask) {}
-  std::span<int32_t> tokens_of(int64_t i) {
-    return std::span(tokens).subspan(i * (seq_len + 1), seq_len + 1);
-  }
-  std::span<int32_t> ids_of(int64_t i) {
-    return mask ? std::span(document_ids).subspan(i * seq_len, seq_len) : std::span<int32_t>();
-  }
-  std::span<float> weights_of(int64_t i) {
-    return std::span(weights).subspan(i * seq_len, seq_len);
-  }
-  /// The first n sequences.
-  TrainBatch batch(int64_t n) const {
-    TrainBatch b;
-    b.tokens = View<const int32_t>(tokens.data(), {n, seq_len + 1});
-    if (mask) b.document_ids = View<const int32_t>(document_ids.data(), {n, seq_len});
-    if (!weights.empty()) b.loss_weights = View<const float>(weights.data(), {n, seq_len});
-    return b;
-  }
+// What the micro-batches of a step sum to.
+struct StepSums {
+  TrainStats stats;
+  int64_t tokens = 0;
+  double flops = 0;
 };
 
 class Run {
  public:
   explicit Run(const TrainCall& call)
-      : call_(call), config_(call.config), directory_(call.directory), observer_(*call.observer) {}
+      : call_(call), config_(call.config), directory_(call.directory), observer_(*call.observer) {
+    source_ = call.make_source ? call.make_source() : make_text_source();
+  }
 
   // However the attempt ends, the ledger says so.
   Result<TrainResult> execute() {
@@ -196,36 +175,33 @@ class Run {
   RunPlace place() const { return {.step = state_.step, .tokens = state_.tokens}; }
 
   Status open_data() {
-    PrepareOptions how;
-    how.shared = !config_.data.cache.empty();
-    how.directory = how.shared ? config_.data.cache : directory_.data();
-    how.trust = newest_.has_value();
-    how.progress = [&](int64_t done, int64_t total) {
+    SourceStart start;
+    start.tokenizer = tokenizer_;
+    start.tokenizer_hash = tokenizer_hash(config_.tokenizer.path);
+    start.directory = directory_;
+    start.resumes = newest_.has_value();
+    start.progress = [&](int64_t done, int64_t total) {
       observer_.on_data(done, total);
       return !stop_asked();
     };
-    FATHOM_ASSIGN_OR_RETURN(data_, prepare_data(config_.data.options, *tokenizer_,
-                                                tokenizer_hash(config_.tokenizer.path), how));
-    StreamOptions options{
-        .seed = config_.data.options.seed, .seq_len = config_.data.seq_len, .weights = {}};
-    for (const DataSource& source : config_.data.options.sources)
-      options.weights.push_back(source.weight);
-    stream_ = std::make_unique<TokenStream>(data_.train, options);
-    validation_ = std::make_unique<ValidationSet>(data_.validation, *tokenizer_,
-                                                  config_.data.seq_len, config_.eval.max_tokens);
-    return {};
+    return source_->open(config_, start);
   }
 
   std::map<std::string, std::string> identity() const {
-    std::string weights;
-    for (const DataSource& source : config_.data.options.sources)
-      weights += fmt::format("{} ", source.weight);
-    return {{"model config", checksum_hex(checksum(write_model_config(model_config_)))},
-            {"tokenizer", checksum_hex(tokenizer_hash(config_.tokenizer.path))},
-            {"tokenized data", checksum_hex(data_.content)},
-            {"data.seq_len", fmt::format("{}", config_.data.seq_len)},
-            {"data.seed", fmt::format("{}", config_.data.options.seed)},
-            {"weights of data.sources", weights}};
+    auto names = source_->identity();
+    names["model config"] = checksum_hex(checksum(write_model_config(model_config_)));
+    names["tokenizer"] = checksum_hex(tokenizer_hash(config_.tokenizer.path));
+    return names;
+  }
+
+  ScheduleOptions schedule_options() const {
+    ScheduleOptions options = config_.schedule();
+    if (config_.train.epochs == 0) return options;
+    const auto batch = static_cast<int64_t>(config_.train.batch_size.front().value);
+    const int64_t n_micro = batch / config_.train.micro_batch_size;
+    const int64_t all = source_->micro_batches_in(config_.train.epochs);
+    options.total = {LengthUnit::kSteps, static_cast<double>((all + n_micro - 1) / n_micro)};
+    return options;
   }
 
   Status open_state() {
@@ -237,18 +213,18 @@ class Run {
         return Status::error(fmt::format("{}: {} as the run began with ({}) wanted, {} found",
                                          call_.where, name, then, now));
       }
-      FATHOM_RETURN_IF_ERROR(stream_->seek(state_.cursor));
+      FATHOM_RETURN_IF_ERROR(source_->seek(state_.cursor));
       saved_step_ = state_.step;
     }
     state_.identity = identity();
-    state_.cursor = stream_->cursor();
+    state_.cursor = source_->cursor();
     seconds_before_ = state_.seconds;
-    extent_ = run_extent(config_.schedule());
-    schedule_ = std::make_unique<Schedule>(config_.schedule());
+    extent_ = run_extent(schedule_options());
+    schedule_ = std::make_unique<Schedule>(schedule_options());
     int64_t tokens = 0;
     for (; !schedule_->done() && schedule_->now().step <= state_.step; schedule_->advance())
       tokens = schedule_->now().tokens_after;
-    if (tokens != state_.tokens && !schedule_->done()) {
+    if (source_->tokens_are_fixed() && tokens != state_.tokens && !schedule_->done()) {
       return Status::error(fmt::format(
           "{}: train.batch_size that had {} tokens by step {} wanted, as the run has, {} found",
           call_.where, state_.tokens, state_.step, tokens));
@@ -300,7 +276,7 @@ class Run {
     start.peak_measured = config_.log.peak_flops == 0;
     start.peak_flops = peak_flops_ =
         start.peak_measured ? measured_peak(config_.train.compute) : config_.log.peak_flops;
-    start.data = data_.summary;
+    start.data = source_->summary();
     start.resumed_from = newest_;
     start.changes = changes_;
     observer_.on_start(start);
@@ -316,8 +292,9 @@ class Run {
   Result<bool> step(const StepPlan& plan) {
     const Clock::time_point begin = Clock::now();
     model_->options().mtp_lambda = has_mtp_ ? plan.mtp_lambda : 0.0;
-    TrainStats stats;
-    if (!gradients(plan, stats)) return false;
+    StepSums sums;
+    if (!gradients(plan, sums)) return false;
+    const TrainStats& stats = sums.stats;
     FATHOM_RETURN_IF_ERROR(guard_loss(plan, stats));
     const double norm = optimizer_->step(plan.lr);
     if (config_.guard.nan && !std::isfinite(norm)) {
@@ -330,13 +307,13 @@ class Run {
     }
     model_->weights_changed();
     state_.step = plan.step;
-    state_.tokens = plan.tokens_after;
-    state_.cursor = stream_->cursor();
+    state_.tokens += sums.tokens;
+    state_.cursor = source_->cursor();
     if (std::isfinite(stats.loss_ce)) {
       state_.loss_mean =
           state_.loss_mean == 0 ? stats.loss_ce : 0.95 * state_.loss_mean + 0.05 * stats.loss_ce;
     }
-    FATHOM_RETURN_IF_ERROR(record(plan, stats, norm, seconds_since(begin)));
+    FATHOM_RETURN_IF_ERROR(record(plan, sums, norm, seconds_since(begin)));
     if (checkpoint_due()) {
       FATHOM_RETURN_IF_ERROR(checkpoint());
     } else {
@@ -346,17 +323,23 @@ class Run {
   }
 
   // Sums the gradients of the batch. False: stopped in the midst of it.
-  bool gradients(const StepPlan& plan, TrainStats& stats) {
-    const int64_t micro = config_.train.micro_batch_size, n = plan.batch_size / micro;
-    BatchBuffer buffer(micro, config_.data.seq_len, config_.data.document_mask, /*weighted=*/false);
+  bool gradients(const StepPlan& plan, StepSums& sums) {
+    const int64_t n = plan.batch_size / config_.train.micro_batch_size;
     model_->zero_gradients();
+    source_->begin_step(n);
     for (int64_t i = 0; i < n; ++i) {
       if (stop_asked()) return false;
-      for (int64_t s = 0; s < micro; ++s) stream_->next(buffer.tokens_of(s), buffer.ids_of(s));
-      accumulate(stats, model_->forward_backward(buffer.batch(micro), 1.0 / static_cast<double>(n)),
-                 n);
+      const MicroBatch m = source_->next();
+      accumulate(sums.stats, model_->forward_backward(m.batch, m.share), m.share);
+      sums.tokens += m.n_tokens;
+      sums.flops += flops_of(m);
     }
     return true;
+  }
+
+  // Of forward and backward, at the mean length of the sequences.
+  double flops_of(const MicroBatch& m) const {
+    return model_->flops_per_token(m.n_tokens / m.n_sequences) * static_cast<double>(m.n_tokens);
   }
 
   Status guard_error(const std::string& what) const {
@@ -381,12 +364,13 @@ class Run {
     return {};
   }
 
-  Status record(const StepPlan& plan, const TrainStats& stats, double norm, double step_seconds) {
+  Status record(const StepPlan& plan, const StepSums& sums, double norm, double step_seconds) {
+    const TrainStats& stats = sums.stats;
     StepRecord r;
     r.step = plan.step;
-    r.tokens = plan.tokens_after;
+    r.tokens = state_.tokens;
     r.batch_size = plan.batch_size;
-    r.epochs = stream_->epochs();
+    r.epochs = source_->epochs();
     r.loss_total = stats.loss_total;
     r.loss_ce = stats.loss_ce;
     r.loss_mtp = stats.loss_mtp;
@@ -397,52 +381,50 @@ class Run {
     r.bias_gamma = plan.bias_gamma;
     r.router = router_telemetry(stats, model_->parameters());
     r.step_seconds = step_seconds;
-    const auto tokens = static_cast<double>(plan.tokens_after - plan.tokens_before);
-    const double flops_per_token = model_->flops_per_token(config_.data.seq_len);
-    ledger_->stepped(tokens * flops_per_token);
-    r.tokens_per_s = tokens / step_seconds;
-    r.mfu = r.tokens_per_s * flops_per_token / peak_flops_;
+    ledger_->stepped(sums.flops);
+    r.tokens_per_s = static_cast<double>(sums.tokens) / step_seconds;
+    r.mfu = sums.flops / step_seconds / peak_flops_;
     const bool last = plan.step == extent_.steps;
     if (last || (config_.eval.every > 0 && plan.step % config_.eval.every == 0))
       FATHOM_RETURN_IF_ERROR(evaluate(r));
     r.seconds = state_.seconds = seconds_before_ + seconds_since(begin_);
     FATHOM_RETURN_IF_ERROR(log_->append(to_json(r)));
-    smooth_tokens_per_s_ = smooth_tokens_per_s_ == 0
-                               ? r.tokens_per_s
-                               : 0.9 * smooth_tokens_per_s_ + 0.1 * r.tokens_per_s;
-    observer_.on_step(r, static_cast<double>(extent_.tokens - r.tokens) / smooth_tokens_per_s_);
+    // As planned: a source may bring a little less than the plan's tokens.
+    const double planned =
+        static_cast<double>(plan.tokens_after - plan.tokens_before) / step_seconds;
+    smooth_tokens_per_s_ =
+        smooth_tokens_per_s_ == 0 ? planned : 0.9 * smooth_tokens_per_s_ + 0.1 * planned;
+    observer_.on_step(
+        r, static_cast<double>(extent_.tokens - plan.tokens_after) / smooth_tokens_per_s_);
     last_record_ = std::move(r);
     return {};
   }
 
   Status evaluate(StepRecord& r) {
-    if (validation_->n_predictions() == 0 || validation_->n_bytes() == 0) return {};
+    if (source_->n_held_out() == 0) return {};
     FATHOM_RETURN_IF_ERROR(ledger_->next(LedgerKind::kEvaluation, "", place()));
-    measure(r);
+    const int64_t tokens = measure(r);
     const double flops_per_token = forward_flops(model_config_, config_.data.seq_len).total;
-    const int64_t tokens = validation_->n_windows() * config_.data.seq_len;
     ledger_->evaluated(tokens, flops_per_token * static_cast<double>(tokens));
     return ledger_->next(LedgerKind::kPhase, "training", place());
   }
 
-  void measure(StepRecord& r) {
-    const int64_t micro = config_.train.micro_batch_size;
-    BatchBuffer buffer(micro, config_.data.seq_len, config_.data.document_mask, /*weighted=*/true);
+  // Returns how many tokens were computed.
+  int64_t measure(StepRecord& r) {
     const double lambda = std::exchange(model_->options().mtp_lambda, 0.0);
-    double nll = 0;
-    for (int64_t w = 0; w < validation_->n_windows(); w += micro) {
-      observer_.on_validation(w, validation_->n_windows());
-      const int64_t n = std::min(micro, validation_->n_windows() - w);
-      double weight = 0;
-      for (int64_t s = 0; s < n; ++s) {
-        validation_->window(w + s, buffer.tokens_of(s), buffer.ids_of(s), buffer.weights_of(s));
-        for (float x : buffer.weights_of(s)) weight += x;
-      }
-      nll += weight * model_->forward_only(buffer.batch(n)).loss_ce;
+    double nll = 0, weight = 0;
+    int64_t tokens = 0;
+    for (int64_t i = 0; i < source_->n_held_out(); ++i) {
+      observer_.on_validation(i, source_->n_held_out());
+      const MicroBatch m = source_->held_out(i);
+      nll += m.loss_weight * model_->forward_only(m.batch).loss_ce;
+      weight += m.loss_weight;
+      tokens += m.n_tokens;
     }
     model_->options().mtp_lambda = lambda;
-    r.val_loss = nll / static_cast<double>(validation_->n_predictions());
-    r.val_bpb = bits_per_byte(nll, validation_->n_bytes());
+    r.val_loss = nll / weight;
+    if (source_->held_out_bytes() > 0) r.val_bpb = bits_per_byte(nll, source_->held_out_bytes());
+    return tokens;
   }
 
   // ---- Checkpoints and the end ----
@@ -502,9 +484,7 @@ class Run {
   std::optional<fs::path> newest_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   ModelConfig model_config_;
-  TokenData data_;
-  std::unique_ptr<TokenStream> stream_;
-  std::unique_ptr<ValidationSet> validation_;
+  std::unique_ptr<BatchSource> source_;
   std::unique_ptr<TrainerModel> model_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;

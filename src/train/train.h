@@ -1,4 +1,4 @@
-// The training loop: batches from the stream, gradients summed over micro-batches, one optimizer
+// The training loop: batches from a source, gradients summed over micro-batches, one optimizer
 // step, the router biases moved by the loads, a line in the log, now and then a measurement on
 // held-out text and a checkpoint. Source of the recipe: DeepSeek-V3 §2.1.2, §4.2.
 #pragma once
@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "model/trainer_model.h"
 #include "tokenizer/tokenizer.h"
+#include "train/batch_source.h"
 #include "train/data/prepare.h"
 #include "train/run_config.h"
 #include "train/run_directory.h"
@@ -61,6 +62,7 @@ struct TrainCall {
   RunDirectory directory;
   bool resume = false;
   TrainHooks hooks;
+  std::function<std::unique_ptr<BatchSource>()> make_source;  // empty: documents to pretrain on
   TrainObserver* observer = nullptr;
   std::string commit;  // of the program, for the ledger; empty: unknown
   const std::atomic<bool>* stop =

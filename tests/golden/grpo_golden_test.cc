@@ -13,6 +13,7 @@
 #include "checkpoint/safetensors.h"
 #include "model/trainer_model.h"
 #include "rl/grpo.h"
+#include "rl/rollout_batch.h"
 #include "tests/golden/golden.h"
 
 namespace fathom {
@@ -36,58 +37,45 @@ std::map<std::string, std::vector<float>> read_gradients(const fs::path& file) {
 // The rollouts of a folder as one batch of sequences, each of its own length.
 struct Rollouts {
   GrpoOptions options;
-  std::vector<int32_t> tokens, lengths;
-  std::vector<float> logp_policy, logp_old, logp_ref;  // 0 at the places of prompts
-  std::vector<int> clipped;
-  std::vector<double> ratio, kl;
-  std::vector<RolloutSpan> spans;
+  RolloutBatch batch;
+  std::vector<float> logp_policy, logp_old, logp_ref, clipped, ratio, kl;  // 0 at the places of prompts
   std::vector<std::vector<double>> rewards, advantages;
-  int64_t longest = 0, n_places = 0;
 
   explicit Rollouts(const json& m) {
     options.clip_eps_low = options.clip_eps_high = m["hyperparameters"]["clip_eps"];
     options.kl_beta = m["hyperparameters"]["kl_beta"];
-    for (const auto& g : m["groups"]) {
-      for (const auto& c : g["completions"]) longest = std::max<int64_t>(longest, g["prompt"].size() + c["tokens"].size());
-    }
+    std::vector<std::vector<int32_t>> prompts, answers;
+    std::vector<double> advantage;
     for (const auto& g : m["groups"]) {
       rewards.push_back(g["rewards"]);
       advantages.push_back(g["advantages"]);
-      for (size_t i = 0; i < g["completions"].size(); ++i) add(g["prompt"], g["completions"][i], g["advantages"][i]);
+      for (const auto& c : g["completions"]) {
+        prompts.push_back(g["prompt"]);
+        answers.push_back(c["tokens"]);
+      }
+      for (const double a : advantages.back()) advantage.push_back(a);
     }
+    std::vector<PromptAnswer> rows;
+    for (size_t i = 0; i < answers.size(); ++i) rows.push_back({prompts[i], answers[i]});
+    batch = RolloutBatch(rows);
+    for (size_t i = 0; i < rows.size(); ++i) batch.spans()[i].advantage = advantage[i];
+    logp_policy = at_places(m, "logp_policy");
+    logp_old = at_places(m, "logp_old");
+    logp_ref = at_places(m, "logp_ref");
+    clipped = at_places(m, "clip_active");
+    ratio = at_places(m, "ratio");
+    kl = at_places(m, "kl_k3");
   }
-  void add(const json& prompt, const json& c, double advantage) {
-    std::vector<int32_t> ids = prompt, answer = c["tokens"];
-    ids.insert(ids.end(), answer.begin(), answer.end());
-    lengths.push_back(static_cast<int32_t>(ids.size()) - 1);
-    ids.resize(longest, -1);  // never read
-    tokens.insert(tokens.end(), ids.begin(), ids.end());
-    const int64_t before = static_cast<int64_t>(prompt.size()) - 1;
-    const auto append = [&](auto& to, const json& from) {
-      to.resize(to.size() + before);
-      for (const auto& x : from) to.push_back(x);
-    };
-    append(logp_policy, c["logp_policy"]);
-    append(logp_old, c["logp_old"]);
-    append(logp_ref, c["logp_ref"]);
-    append(clipped, c["clip_active"]);
-    append(ratio, c["ratio"]);
-    append(kl, c["kl_k3"]);
-    spans.push_back({n_places + before, n_places + lengths.back(), advantage});
-    n_places += lengths.back();
-  }
-  TrainBatch batch() const {
-    TrainBatch b;
-    const int64_t n = static_cast<int64_t>(lengths.size());
-    b.tokens = View<const int32_t>(tokens.data(), {n, longest});
-    b.lengths = View<const int32_t>(lengths.data(), {n});
-    return b;
+  std::vector<float> at_places(const json& m, const char* key) const {
+    std::vector<std::vector<float>> values;
+    for (const auto& g : m["groups"]) {
+      for (const auto& c : g["completions"]) values.push_back(c[key]);
+    }
+    const std::vector<std::span<const float>> views(values.begin(), values.end());
+    return batch.at_places(views);
   }
   GrpoTotals totals() const {
-    GrpoTotals t;
-    for (const RolloutSpan& s : spans) t.n_tokens += s.length();
-    t.n_rollouts = static_cast<int64_t>(spans.size());
-    return t;
+    return {static_cast<int64_t>(batch.spans().size()), batch.n_answer_tokens(), 0};
   }
   GrpoReferences references() const { return {logp_old, logp_ref, {}}; }
 };
@@ -141,19 +129,19 @@ TEST(GoldenGrpo, LossClippingAndEveryGradient) {
       const Rollouts r(g.manifest);
       GrpoStats stats;
       const LogpLoss loss = [&](View<float> dlogp, View<const float> logp) {
-        EXPECT_EQ(logp.size(), r.n_places);
-        for (const RolloutSpan& s : r.spans) {
+        EXPECT_EQ(logp.size(), r.batch.n_places());
+        for (const RolloutSpan& s : r.batch.spans()) {
           for (int64_t t = s.begin; t < s.end; ++t) {
             EXPECT_NEAR(logp[t], r.logp_policy[t], 1e-5) << t;
             EXPECT_NEAR(std::exp(double{logp[t]} - r.logp_old[t]), r.ratio[t], 2e-5) << t;
           }
         }
-        return grpo_loss(dlogp, stats, logp, r.spans, r.references(), r.totals(), r.options);
+        return grpo_loss(dlogp, stats, logp, r.batch.spans(), r.references(), r.totals(), r.options);
       };
       g.policy->zero_gradients();
-      const TrainStats got = g.policy->forward_backward(r.batch(), loss, 1.0);
+      const TrainStats got = g.policy->forward_backward(r.batch.batch(), loss, 1.0);
       EXPECT_NEAR(got.loss_ce, g.manifest["loss"].get<double>(), 1e-6);
-      EXPECT_EQ(stats.n_clipped, std::count(r.clipped.begin(), r.clipped.end(), 1));
+      EXPECT_EQ(stats.n_clipped, std::count(r.clipped.begin(), r.clipped.end(), 1.0f));
       double kl = 0;
       for (const double x : r.kl) kl += x;
       EXPECT_NEAR(stats.kl_sum, kl, 1e-4);

@@ -81,23 +81,27 @@ class Sink {
   const std::function<Status(std::string_view)>& take_;
 };
 
-Status read_jsonl(std::string_view content, const fs::path& path, Sink& sink) {
-  int64_t line_number = 0;
-  while (!content.empty()) {
+Status each_line(std::string_view content,
+                 const std::function<Status(std::string_view, int64_t)>& take) {
+  for (int64_t number = 1; !content.empty(); ++number) {
     const size_t end = content.find('\n');
     const std::string_view line = content.substr(0, end);
     content.remove_prefix(end == std::string_view::npos ? content.size() : end + 1);
-    ++line_number;
-    if (is_blank(line)) continue;
+    if (!is_blank(line)) FATHOM_RETURN_IF_ERROR(take(line, number));
+  }
+  return {};
+}
+
+Status read_jsonl(std::string_view content, const fs::path& path, Sink& sink) {
+  return each_line(content, [&](std::string_view line, int64_t line_number) -> Status {
     const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object() || !json.contains("text") || !json["text"].is_string()) {
       return Status::error(
           fmt::format("{}:{}: a JSON object with a string \"text\" wanted, {} found", path.string(),
                       line_number, json.is_discarded() ? "text that is no JSON" : "another value"));
     }
-    FATHOM_RETURN_IF_ERROR(sink.document(json["text"].get_ref<const std::string&>(), line_number));
-  }
-  return {};
+    return sink.document(json["text"].get_ref<const std::string&>(), line_number);
+  });
 }
 
 Status read_text(std::string_view content, const std::string& separator, Sink& sink) {
@@ -156,6 +160,13 @@ Status read_documents(const SourceFile& file, const std::string& separator, Docu
   Sink sink(file, counts, take);
   if (file.path.extension() == ".jsonl") return read_jsonl(content, file.path, sink);
   return read_text(content, separator, sink);
+}
+
+Status read_lines(const SourceFile& file,
+                  const std::function<Status(std::string_view, int64_t)>& take) {
+  FATHOM_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(file.path));
+  return each_line({reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size()},
+                   take);
 }
 
 }  // namespace fathom

@@ -37,6 +37,7 @@ struct DocumentCounts {
   int64_t bytes = 0;           // of their text
   int64_t empty = 0;           // left out: no text
   int64_t not_utf8 = 0;        // left out
+  int64_t too_long = 0;        // left out: samples of supervised tuning
   std::string first_not_utf8;  // where
 };
 
@@ -44,5 +45,9 @@ struct DocumentCounts {
 /// Adds to `counts`.
 Status read_documents(const SourceFile& file, const std::string& separator, DocumentCounts& counts,
                       const std::function<Status(std::string_view)>& take);
+
+/// Calls take(line, number from 1) for each line of a file that is not blank.
+Status read_lines(const SourceFile& file,
+                  const std::function<Status(std::string_view, int64_t)>& take);
 
 }  // namespace fathom

@@ -44,13 +44,14 @@ Result<std::vector<Listed>> list_sources(const DataOptions& options) {
 
 // What the tokens depend on, the files' content aside.
 uint64_t fingerprint_of(const DataOptions& options, const Tokenizer& tokenizer,
-                        uint64_t tokenizer_hash) {
+                        uint64_t tokenizer_hash, const PrepareOptions& how) {
   json j = {{"format", kFormat},
             {"tokenizer", checksum_hex(tokenizer_hash)},
             {"fim_rate", options.fim_rate},
             {"validation_fraction", options.validation_fraction},
             {"seed", options.seed},
             {"bos", tokenizer.add_bos_token()}};
+  if (how.lines) j["lines"] = how.lines->name;
   for (const auto* sources : {&options.sources, &options.validation}) {
     json list = json::array();
     for (const DataSource& s : *sources) list.push_back({s.path.string(), s.glob, s.separator});
@@ -97,6 +98,7 @@ std::string index_text(const Index& index) {
                   {"bytes", c.bytes},
                   {"empty", c.empty},
                   {"not_utf8", c.not_utf8},
+                  {"too_long", c.too_long},
                   {"first_not_utf8", c.first_not_utf8},
                   {"shards", shards}};
   return j.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
@@ -119,6 +121,7 @@ std::optional<Index> read_index(const fs::path& path) {
     c.bytes = j.at("bytes");
     c.empty = j.at("empty");
     c.not_utf8 = j.at("not_utf8");
+    c.too_long = j.value("too_long", int64_t{0});
     c.first_not_utf8 = j.at("first_not_utf8");
     for (const json& s : j.at("shards"))
       index.shards.push_back({s.at("file"), s.at("validation"), s.at("source")});
@@ -160,13 +163,18 @@ class Build {
   struct Pending {
     std::string text;
     bool validation;
+    int64_t line = 0;  // of file_, where lines are encoded
   };
 
   Status run_source(const Listed& listed) {
     for (const SourceFile& file : listed.files) {
-      FATHOM_RETURN_IF_ERROR(
-          read_documents(file, listed.source->separator, index_.summary.counts,
-                         [&](std::string_view text) { return take(text, listed.validation); }));
+      if (how_.lines) {
+        FATHOM_RETURN_IF_ERROR(read_samples(file, listed.validation));
+      } else {
+        FATHOM_RETURN_IF_ERROR(read_documents(
+            file, listed.source->separator, index_.summary.counts,
+            [&](std::string_view text) { return take(text, listed.validation, 0); }));
+      }
       ++index_.summary.files;
       read_bytes_ += file.n_bytes;
       file_text_bytes_ = 0;
@@ -177,18 +185,30 @@ class Build {
     return {};
   }
 
-  Status take(std::string_view text, bool validation_source) {
+  Status read_samples(const SourceFile& file, bool validation) {
+    file_ = file.path.string();
+    FATHOM_RETURN_IF_ERROR(read_lines(file, [&](std::string_view line, int64_t number) {
+      ++index_.summary.counts.documents;
+      index_.summary.counts.bytes += static_cast<int64_t>(line.size());
+      return take(line, validation, number);
+    }));
+    return flush_batch();  // a batch is of one file, whose name its errors bear
+  }
+
+  Status take(std::string_view text, bool validation_source, int64_t line) {
     const uint64_t document = checksum(text);
     const bool held_out =
         options_.validation_fraction > 0 &&
         Rng(options_.seed, kValidationStream).uniform(document) < options_.validation_fraction;
-    batch_.push_back({std::string(text), validation_source || held_out});
+    batch_.push_back({std::string(text), validation_source || held_out, line});
     batch_bytes_ += static_cast<int64_t>(text.size());
     file_text_bytes_ += static_cast<int64_t>(text.size());
     return batch_bytes_ >= kBatchBytes ? flush_batch() : Status();
   }
 
-  std::vector<int32_t> tokens_of(const Pending& document) const {
+  Result<std::vector<int32_t>> tokens_of(const Pending& document) const {
+    if (how_.lines)
+      return how_.lines->encode(document.text, fmt::format("{}:{}", file_, document.line));
     const EncodeOptions plain{.add_bos = false, .parse_added_tokens = false};
     std::vector<int32_t> ids;
     const auto append = [&](std::string_view text) {
@@ -215,9 +235,18 @@ class Build {
 
   Status flush_batch() {
     std::vector<std::vector<int32_t>> tokens(batch_.size());
-    parallel_for(static_cast<int64_t>(batch_.size()),
-                 [&](int64_t i) { tokens[i] = tokens_of(batch_[i]); });
+    std::vector<Status> errors(batch_.size());
+    parallel_for(static_cast<int64_t>(batch_.size()), [&](int64_t i) {
+      auto encoded = tokens_of(batch_[i]);
+      errors[i] = encoded.status();
+      if (encoded.ok()) tokens[i] = std::move(encoded).value();
+    });
+    for (const Status& e : errors) FATHOM_RETURN_IF_ERROR(e);
     for (size_t i = 0; i < batch_.size(); ++i) {
+      if (tokens[i].empty()) {
+        ++index_.summary.counts.too_long;
+        continue;
+      }
       const bool validation = batch_[i].validation;
       ShardBuilder& builder = validation ? validation_ : train_;
       builder.add(tokens[i]);
@@ -247,6 +276,7 @@ class Build {
   const PrepareOptions& how_;
   const fs::path& directory_;
   Index& index_;
+  std::string file_;
   FimTokens fim_;
   ShardBuilder train_, validation_;
   std::vector<Pending> batch_;
@@ -299,7 +329,7 @@ Result<TokenData> open_data(const fs::path& directory, const Index& index, int64
 
 Result<TokenData> prepare_data(const DataOptions& options, const Tokenizer& tokenizer,
                                uint64_t tokenizer_hash, const PrepareOptions& how) {
-  const uint64_t fingerprint = fingerprint_of(options, tokenizer, tokenizer_hash);
+  const uint64_t fingerprint = fingerprint_of(options, tokenizer, tokenizer_hash, how);
   const fs::path directory = how.shared ? how.directory / checksum_hex(fingerprint) : how.directory;
   const std::optional<Index> old = read_index(directory / "data.json");
   const bool same = old && old->fingerprint == fingerprint;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,14 @@ struct TokenData {
   DataSummary summary;
 };
 
+/// What makes tokens of a line where the data are samples and no text; called on several threads.
+struct LineEncoder {
+  std::string name;  // what the tokens depend on beside the line and the tokenizer
+  /// where: "file:line". Empty: the sample is too long and left out, which is counted.
+  std::function<Result<std::vector<int32_t>>(std::string_view line, const std::string& where)>
+      encode;
+};
+
 struct PrepareOptions {
   /// Where the shards lie; made if absent, made anew if it holds other data.
   std::filesystem::path directory;
@@ -50,6 +59,8 @@ struct PrepareOptions {
   /// Open what is there without asking whether the sources still are as they were.
   bool trust = false;
   int64_t shard_bytes = int64_t{64} << 20;
+  /// Absent: the sources are text. Else each line of each file is a document of its tokens.
+  std::optional<LineEncoder> lines = {};
   /// May be empty; false: stop, which is an error.
   std::function<bool(int64_t bytes_done, int64_t bytes_total)> progress = {};
 };

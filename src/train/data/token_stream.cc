@@ -45,45 +45,46 @@ int64_t Permutation::operator()(int64_t i) const {
   return static_cast<int64_t>(x);
 }
 
-TokenStream::TokenStream(const Corpus& corpus, const StreamOptions& options)
-    : corpus_(corpus), options_(options) {
-  FATHOM_CHECK(options.seq_len >= 1);
-  if (options_.weights.empty()) options_.weights.assign(corpus.n_sources(), 1.0);
-  FATHOM_CHECK(static_cast<int64_t>(options_.weights.size()) == corpus.n_sources());
+DocumentOrder::DocumentOrder(const Corpus& corpus, uint64_t seed, std::vector<double> weights)
+    : corpus_(corpus), seed_(seed), weights_(std::move(weights)) {
+  if (weights_.empty()) weights_.assign(corpus.n_sources(), 1.0);
+  FATHOM_CHECK(static_cast<int64_t>(weights_.size()) == corpus.n_sources());
   int64_t n_slots = 0;
   for (int64_t s = 0; s < corpus.n_sources(); ++s) {
-    const int64_t copies = static_cast<int64_t>(std::ceil(options_.weights[s]));
+    const int64_t copies = static_cast<int64_t>(std::ceil(weights_[s]));
     n_slots += copies * (corpus.source_end(s) - corpus.source_begin(s));
     slot_ends_.push_back(n_slots);
   }
   FATHOM_CHECK(n_slots >= 1);
-  open_slot();
 }
 
-// Slots of a source: all its documents, then all again, as many times as its weight says; the last
-// round of a weight with a fraction holds each document by chance, drawn anew each epoch.
-int64_t TokenStream::document_of_slot(int64_t slot) const {
-  const uint64_t epoch = static_cast<uint64_t>(cursor_.epoch);
-  const int64_t place = Permutation(slot_ends_.back(), options_.seed, kOrderStreams + epoch)(slot);
+int64_t DocumentOrder::document(int64_t epoch_number, int64_t slot) const {
+  const uint64_t epoch = static_cast<uint64_t>(epoch_number);
+  const int64_t place = Permutation(slot_ends_.back(), seed_, kOrderStreams + epoch)(slot);
   const int64_t source =
       std::upper_bound(slot_ends_.begin(), slot_ends_.end(), place) - slot_ends_.begin();
   const int64_t in_source = place - (source == 0 ? 0 : slot_ends_[source - 1]);
   const int64_t n = corpus_.source_end(source) - corpus_.source_begin(source);
   const int64_t document = corpus_.source_begin(source) + in_source % n;
-  const double share = options_.weights[source] - static_cast<double>(in_source / n);
-  if (share < 1.0 && !(Rng(options_.seed, kWeightStreams + epoch).uniform(document) < share))
-    return -1;
+  const double share = weights_[source] - static_cast<double>(in_source / n);
+  if (share < 1.0 && !(Rng(seed_, kWeightStreams + epoch).uniform(document) < share)) return -1;
   return document;
+}
+
+TokenStream::TokenStream(const Corpus& corpus, const StreamOptions& options)
+    : corpus_(corpus), options_(options), order_(corpus, options.seed, options.weights) {
+  FATHOM_CHECK(options.seq_len >= 1);
+  open_slot();
 }
 
 // Moves on until the cursor stands before a token that is there.
 void TokenStream::open_slot() {
   for (;;) {
-    if (cursor_.slot == slot_ends_.back()) {
+    if (cursor_.slot == order_.n_slots()) {
       cursor_.slot = 0;
       ++cursor_.epoch;
     }
-    document_ = document_of_slot(cursor_.slot);
+    document_ = order_.document(cursor_.epoch, cursor_.slot);
     if (document_ >= 0) break;
     ++cursor_.slot;
   }
@@ -128,7 +129,7 @@ Status TokenStream::seek(const DataCursor& cursor) {
         fmt::format("data cursor: a place in this data wanted, epoch {} slot {} offset {} found",
                     cursor.epoch, cursor.slot, cursor.offset));
   };
-  if (cursor.epoch < 0 || cursor.slot < 0 || cursor.slot >= slot_ends_.back() || cursor.offset < 0)
+  if (cursor.epoch < 0 || cursor.slot < 0 || cursor.slot >= order_.n_slots() || cursor.offset < 0)
     return wrong();
   cursor_ = cursor;
   open_slot();
@@ -138,7 +139,7 @@ Status TokenStream::seek(const DataCursor& cursor) {
 
 double TokenStream::epochs() const {
   return static_cast<double>(cursor_.epoch) +
-         static_cast<double>(cursor_.slot) / static_cast<double>(slot_ends_.back());
+         static_cast<double>(cursor_.slot) / static_cast<double>(order_.n_slots());
 }
 
 }  // namespace fathom

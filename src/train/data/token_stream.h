@@ -41,6 +41,25 @@ struct StreamOptions {
   std::vector<double> weights;  // of the corpus' sources; empty: all 1
 };
 
+/// The order in which each epoch reads the documents. Slots of a source: all its documents, then
+/// all again, as many times as its weight says; the last round of a weight with a fraction holds
+/// each document by chance, drawn anew each epoch.
+class DocumentOrder {
+ public:
+  /// weights: of the corpus' sources; empty: all 1. Requires: a document of a source with weight >
+  /// 0.
+  DocumentOrder(const Corpus& corpus, uint64_t seed, std::vector<double> weights);
+  int64_t n_slots() const { return slot_ends_.back(); }
+  /// -1: left out this epoch.
+  int64_t document(int64_t epoch, int64_t slot) const;
+
+ private:
+  const Corpus& corpus_;
+  uint64_t seed_;
+  std::vector<double> weights_;
+  std::vector<int64_t> slot_ends_;  // of each source
+};
+
 /// Invariant: the sequences are a function of corpus, options and cursor. Every token of every
 /// document is predicted once each time the epoch reads it, except the very first of the stream.
 class TokenStream {
@@ -60,11 +79,10 @@ class TokenStream {
 
  private:
   void open_slot();
-  int64_t document_of_slot(int64_t slot) const;  // -1: left out this epoch
 
   const Corpus& corpus_;
   StreamOptions options_;
-  std::vector<int64_t> slot_ends_;  // of each source
+  DocumentOrder order_;
   DataCursor cursor_;
   int64_t document_ = -1, length_ = 0;  // of the cursor's slot
 };

@@ -1,9 +1,12 @@
-// The list of RUN.toml's keys as a visitor sees it: describe_run_config calls one function for each
-// key, in the order of the file. run_toml_read.cc visits it to read, run_toml_write.cc to write.
+// The keys of a RUN.toml as a visitor sees them: a describe function calls one function for each
+// key, in the order of the file; run_toml_read.cc visits it to read, run_toml_write.cc to write.
+// What a run of pretraining says is in run_config.cc, a run of reinforcement learning's in
+// rl/rl_config.cc.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -20,6 +23,13 @@ struct IntegerRange {
   int64_t least, most;
 };
 
+/// A part of a mix by its name.
+struct MixPart {
+  std::string name;
+  double weight = 1;
+  bool operator==(const MixPart&) const = default;
+};
+
 class RunFields {
  public:
   virtual ~RunFields() = default;
@@ -30,6 +40,8 @@ class RunFields {
   /// value: index into names.
   virtual void choice(const char* key, int& value, std::initializer_list<const char*> names) = 0;
   virtual void path(const char* key, std::filesystem::path& value) = 0;
+  /// "name", or a table { name = weight, … }.
+  virtual void mix(const char* key, std::vector<MixPart>& value) = 0;
   virtual void sources(const char* key, std::vector<DataSource>& value) = 0;
   /// A number, or an array of phases {shape, value, from, steps | tokens | fraction}.
   virtual void curve(const char* key, Curve& value, RealRange range) = 0;
@@ -44,11 +56,13 @@ class RunFields {
   }
 };
 
-void describe_run_config(RunFields& fields, RunConfig& config);
+/// Reads the text of a RUN.toml (where, base, overrides: as parse_run_config has them) through
+/// `describe`. Errors: the first key that is unknown or out of range, by its line.
+Status read_run_fields(std::string_view text, const std::string& where,
+                       const std::filesystem::path& base, const std::vector<std::string>& overrides,
+                       const std::function<void(RunFields&)>& describe);
 
-/// Errors of a reader stop at the first.
-Result<RunConfig> read_run_toml(std::string_view text, const std::string& where,
-                                const std::filesystem::path& base,
-                                const std::vector<std::string>& overrides);
+/// The text with every key that `describe` names, in that order.
+std::string write_run_fields(const std::function<void(RunFields&)>& describe);
 
 }  // namespace fathom

@@ -1,0 +1,67 @@
+// See rollout_batch.h.
+#include "rl/rollout_batch.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fathom {
+
+RolloutBatch::RolloutBatch(std::span<const PromptAnswer> rows) {
+  for (const PromptAnswer& r : rows) {
+    FATHOM_CHECK(!r.prompt.empty() && !r.answer.empty());
+    stride_ = std::max(stride_, r.n_tokens());
+  }
+  const auto n = static_cast<int64_t>(rows.size());
+  tokens_.assign(n * stride_, 0);  // what lies behind a row's length is never read
+  loss_weights_.assign(n * (stride_ - 1), 0.0f);
+  for (int64_t i = 0; i < n; ++i) {
+    const PromptAnswer& r = rows[i];
+    const auto begin = tokens_.begin() + i * stride_;
+    std::copy(r.answer.begin(), r.answer.end(), std::copy(r.prompt.begin(), r.prompt.end(), begin));
+    // Position t predicts token t + 1: the answer's first token is predicted by the prompt's last.
+    const auto before = static_cast<int64_t>(r.prompt.size()) - 1;
+    const auto answer = static_cast<int64_t>(r.answer.size());
+    std::fill_n(loss_weights_.begin() + i * (stride_ - 1) + before, answer, 1.0f);
+    lengths_.push_back(static_cast<int32_t>(r.n_tokens() - 1));
+    spans_.push_back({n_places_ + before, n_places_ + lengths_.back(), 0});
+    n_places_ += lengths_.back();
+    n_answer_tokens_ += answer;
+  }
+}
+
+TrainBatch RolloutBatch::batch() const {
+  const auto n = static_cast<int64_t>(lengths_.size());
+  TrainBatch b;
+  b.tokens = View<const int32_t>(tokens_.data(), {n, stride_});
+  b.loss_weights = View<const float>(loss_weights_.data(), {n, stride_ - 1});
+  b.lengths = View<const int32_t>(lengths_.data(), {n});
+  return b;
+}
+
+std::vector<float> RolloutBatch::at_places(std::span<const std::span<const float>> values) const {
+  FATHOM_CHECK(values.size() == spans_.size());
+  std::vector<float> out(n_places_, 0.0f);
+  for (size_t i = 0; i < values.size(); ++i) {
+    FATHOM_CHECK(static_cast<int64_t>(values[i].size()) == spans_[i].length());
+    std::copy(values[i].begin(), values[i].end(), out.begin() + spans_[i].begin);
+  }
+  return out;
+}
+
+std::vector<size_t> micro_batch_ends(std::span<const PromptAnswer> rows, int64_t most_tokens) {
+  std::vector<size_t> ends;
+  int64_t tokens = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const int64_t more = rows[i].n_tokens() - 1;
+    if (tokens > 0 && tokens + more > most_tokens) {
+      ends.push_back(i);
+      tokens = 0;
+    }
+    tokens += more;
+  }
+  if (!rows.empty()) ends.push_back(rows.size());
+  return ends;
+}
+
+}  // namespace fathom
