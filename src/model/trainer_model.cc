@@ -239,8 +239,40 @@ class Pass {
     View<float> all_logits = {};  // [n, vocab_size], or empty
     bool moves_head = true;  // the head's weights have a gradient too
   };
-  // Sum of the weighted losses of rows h [n, hidden].
+  // Sum of the weighted losses of rows h [n, hidden]. Rows of weight 0, as the prompts' tokens are in tuning, are not computed.
   double head(const HeadOut& out, View<const T> h, View<const int32_t> targets, View<const float> weights, double scale) {
+    std::vector<int32_t> kept;
+    for (int64_t i = 0; i < weights.size(); ++i) {
+      if (weights[i] != 0) kept.push_back(static_cast<int32_t>(i));
+    }
+    if (weights.empty() || static_cast<int64_t>(kept.size()) == weights.size() || !out.all_logits.empty()) {
+      return head_of_rows(out, h, targets, weights, scale);
+    }
+    const Arena::Mark mark = arena_.mark();
+    const int64_t n = static_cast<int64_t>(kept.size());
+    const View<T> own_h = arena_.take<T>({n, hidden()});
+    const View<int32_t> own_targets = arena_.take<int32_t>({n});
+    const View<float> own_weights = arena_.take<float>({n});
+    for (int64_t i = 0; i < n; ++i) {
+      std::copy(h.row(kept[i]), h.row(kept[i]) + hidden(), own_h.row(i));
+      own_targets[i] = targets[kept[i]];
+      own_weights[i] = weights[kept[i]];
+    }
+    HeadOut own = out;
+    if (!out.dh.empty()) own.dh = arena_.take<float>({n, hidden()});
+    if (!out.losses.empty()) own.losses = arena_.take<float>({n});
+    const double sum = n == 0 ? 0 : head_of_rows(own, own_h, own_targets, own_weights, scale);
+    if (!out.dh.empty()) std::fill(out.dh.data(), out.dh.data() + out.dh.size(), 0.0f);
+    if (!out.losses.empty()) std::fill(out.losses.data(), out.losses.data() + out.losses.size(), 0.0f);
+    for (int64_t i = 0; i < n; ++i) {
+      if (!out.dh.empty()) std::copy(own.dh.row(i), own.dh.row(i) + hidden(), out.dh.row(kept[i]));
+      if (!out.losses.empty()) out.losses[kept[i]] = own.losses[i];
+    }
+    arena_.release(mark);
+    return sum;
+  }
+
+  double head_of_rows(const HeadOut& out, View<const T> h, View<const int32_t> targets, View<const float> weights, double scale) {
     const View<float> dh = out.dh, all_logits = out.all_logits;
     double sum = 0;
     for (int64_t begin = 0; begin < h.dim(0); begin += kHeadRows) {
@@ -271,7 +303,7 @@ class Pass {
   }
 
   void logps_of_final(View<float> logp) {
-    head({.losses = logp}, final_, view_of(targets_), {}, 0);
+    head({.losses = logp}, final_, view_of(targets_), view_of(weights_), 0);
     for (int64_t i = 0; i < n_; ++i) logp[i] = -logp[i];
   }
 

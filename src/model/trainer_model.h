@@ -51,8 +51,8 @@ struct TrainBatch {
 };
 
 /// A loss of log-probabilities: what reinforcement learning minimises. Both views run over the batch's predicted positions, sequence after
-/// sequence, each of its own length. logp: log-probability of each next token, the engine's bits in exact numerics. To be filled: dlogp, the
-/// derivative of the loss with respect to each. Returns the loss.
+/// sequence, each of its own length. logp: of each next token, the engine's bits in exact numerics; 0 and not computed where batch.loss_weights
+/// are given and 0: the loss must not depend on it there. To be filled: dlogp, the derivative with respect to each. Returns the loss.
 using LogpLoss = std::function<double(View<float> dlogp, View<const float> logp)>;
 
 struct TrainStats {

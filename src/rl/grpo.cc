@@ -31,9 +31,9 @@ Term kl_of(double logp, double logp_ref, double ratio, const GrpoOptions& o) {
   return {ratio * k3, ratio * k3 + ratio * (1 - e)};
 }
 
-class Rollout {
+class LossRollout {
  public:
-  Rollout(View<const float> logp, const RolloutSpan& span, const GrpoReferences& refs, const GrpoOptions& options)
+  LossRollout(View<const float> logp, const RolloutSpan& span, const GrpoReferences& refs, const GrpoOptions& options)
       : logp_(logp), span_(span), refs_(refs), o_(options) {}
 
   double log_ratio(int64_t t) const { return static_cast<double>(logp_[t]) - refs_.logp_old[t]; }
@@ -134,7 +134,7 @@ double grpo_loss(View<float> dlogp, GrpoStats& stats, View<const float> logp, st
   double loss = 0;
   for (const RolloutSpan& span : rollouts) {
     FATHOM_CHECK(span.length() >= 1 && span.end <= logp.size());
-    const Rollout rollout(logp, span, references, o);
+    const LossRollout rollout(logp, span, references, o);
     const double weight = token_weight(span, totals, o.mean);
     const double sequence_ratio = o.ratio == RatioKind::kSequence ? std::exp(rollout.mean_log_ratio()) : 0;
     const bool masked = rollout.off_policy();
