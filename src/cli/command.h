@@ -25,6 +25,7 @@ std::function<int()> add_init(CLI::App& sub);
 std::function<int()> add_logits(CLI::App& sub);
 std::function<int()> add_run(CLI::App& sub);
 std::function<int()> add_chat(CLI::App& sub);
+std::function<int()> add_analyze(CLI::App& sub);
 std::function<int()> add_train(CLI::App& sub);
 std::function<int()> add_sft(CLI::App& sub);
 std::function<int()> add_bench(CLI::App& sub);

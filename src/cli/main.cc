@@ -14,6 +14,7 @@ const Command kCommands[] = {
     // One row a subcommand, in the order of the help.
     {"run", "Continue a prompt, or answer it", add_run},
     {"chat", "Talk with a model", add_chat},
+    {"analyze", "Answer questions about your tables", add_analyze},
     {"tokenize", "Text to tokens and back; train a tokenizer", add_tokenize},
     {"inspect", "What a checkpoint or a config is: layers, parameters, bytes, FLOPs", add_inspect},
     {"init", "A checkpoint of any config with seeded random weights", add_init},

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -25,6 +26,12 @@ bool shows_color(std::FILE* file) {
   const bool plain = (no_color != nullptr && *no_color != '\0') || term == nullptr ||
                      std::strcmp(term, "dumb") == 0;
   return !plain && is_terminal(file);
+}
+
+int terminal_columns(std::FILE* file) {
+  winsize size{};
+  const bool known = ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
 }
 
 void catch_interrupt(bool once) {

@@ -11,6 +11,8 @@ namespace fathom {
 /// `file` is a terminal that shows colour: NO_COLOR is not set and TERM is not "dumb".
 bool shows_color(std::FILE* file);
 bool is_terminal(std::FILE* file);
+/// Its width; 80 where it is no terminal or does not say.
+int terminal_columns(std::FILE* file);
 
 namespace style {
 inline constexpr const char* kDim = "\x1b[2m";

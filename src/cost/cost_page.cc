@@ -126,6 +126,11 @@ std::string figure(const PageSection& section) {
   if (const auto* bars = std::get_if<BarsPlot>(&section.plot)) return whole(plot_json(*bars), "");
   if (const auto* trend = std::get_if<TrendPlot>(&section.plot))
     return whole(plot_json(*trend), legend(*trend));
+  if (const auto* drawn = std::get_if<DrawnPlot>(&section.plot))
+    return fmt::format(
+        "<figure><div class=\"wide\">{}</div><div class=\"narrow\">{}</div>\n"
+        "<figcaption>{}</figcaption></figure>\n",
+        drawn->wide, drawn->narrow, escaped(section.plot_caption));
   return "";
 }
 
@@ -151,6 +156,8 @@ std::string section_html(const PageSection& section) {
   std::string out = fmt::format("<section>\n<h2>{}</h2>\n", escaped(section.title));
   for (const std::string& p : section.paragraphs) out += fmt::format("<p>{}</p>\n", escaped(p));
   out += figure(section);
+  if (!section.code.empty())
+    out += fmt::format("<pre class=\"code\"><code>{}</code></pre>\n", escaped(section.code));
   for (const PageTable& t : section.tables) out += table(t);
   if (!section.notes.empty()) {
     out += "<ul class=\"notes\">\n";
@@ -160,11 +167,20 @@ std::string section_html(const PageSection& section) {
   return out + "</section>\n";
 }
 
+/// Plots that a script draws from their data.
+bool needs_scripts(const CostPage& page) {
+  for (const PageSection& s : page.sections)
+    if (std::holds_alternative<BarsPlot>(s.plot) || std::holds_alternative<TrendPlot>(s.plot))
+      return true;
+  return false;
+}
+
 std::string head(const CostPage& page) {
   // Nothing may be loaded, and only the page's own two scripts run.
-  const std::string policy =
-      fmt::format("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {} {}",
-                  script_hash(d3_script()), script_hash(cost_page_script()));
+  std::string policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+  if (needs_scripts(page))
+    policy += fmt::format("; script-src {} {}", script_hash(d3_script()),
+                          script_hash(cost_page_script()));
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
       "http-equiv=\"Content-Security-Policy\" content=\"{}\">\n"
@@ -178,12 +194,17 @@ std::string head(const CostPage& page) {
 
 std::string render_page(const CostPage& page) {
   std::string out = head(page);
+  const bool scripts = needs_scripts(page);
   out += fmt::format("<body>\n<header><h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escaped(page.title),
                      escaped(page.lead));
-  out +=
-      "<noscript><p>The plots need scripts; the tables hold the same "
-      "numbers.</p></noscript>\n</header>\n<main>\n";
+  if (scripts)
+    out +=
+        "<noscript><p>The plots need scripts; the tables hold the same numbers.</p></noscript>\n";
+  out += "</header>\n<main>\n";
   for (const PageSection& s : page.sections) out += section_html(s);
+  if (!scripts)
+    return out + fmt::format("</main>\n<footer><p>{}</p></footer>\n</body>\n</html>\n",
+                             escaped(page.made_by));
   out += fmt::format(
       "</main>\n<footer><p>{}</p>\n<details><summary>Licence of the plotting "
       "library</summary><pre>{}</pre></details></footer>\n",

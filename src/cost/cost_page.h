@@ -46,6 +46,11 @@ struct TrendPlot {
   std::optional<double> budget_usd;
 };
 
+/// Drawn already, as SVG without colours of its own: for a page, and for a telephone.
+struct DrawnPlot {
+  std::string wide, narrow;
+};
+
 struct PageColumn {
   std::string title;
   bool numeric = false;
@@ -58,8 +63,9 @@ struct PageTable {
 struct PageSection {
   std::string title;
   std::vector<std::string> paragraphs;  // before the plot
-  std::variant<std::monostate, BarsPlot, TrendPlot> plot;
+  std::variant<std::monostate, BarsPlot, TrendPlot, DrawnPlot> plot;
   std::string plot_caption;
+  std::string code;  // a query, shown as it is written; may be empty
   std::vector<PageTable> tables;
   std::vector<std::string> notes;  // after the tables, small
 };
@@ -70,7 +76,7 @@ struct CostPage {
   std::string made_by;  // the command and the day
 };
 
-/// The whole page. Requires: every table row has as many cells as there are columns.
+/// The whole page; without plots of data there is no script in it. Requires: every table row has as many cells as there are columns.
 std::string render_page(const CostPage& page);
 /// Writes it. Error: where, and why not.
 Status write_page(const std::filesystem::path& path, const CostPage& page);

@@ -1,0 +1,158 @@
+// See analyst.h.
+#include "analysis/analyst.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "analysis/answer_text.h"
+#include "analysis/cell_text.h"
+#include "analysis/result_columns.h"
+
+namespace fathom {
+namespace {
+
+constexpr size_t kMaxQuestionBytes = 4000, kFewestSchemaBytes = 400;
+
+void add_figures(AnalysisAnswer& answer, const Completion& c) {
+  ++answer.turns;
+  answer.n_prompt += c.n_prompt - c.n_reused;
+  answer.n_tokens += c.n_generated;
+  answer.n_computed += c.n_computed;
+  answer.n_decoded += c.n_decoded;
+  answer.prefill_s += c.prefill_s;
+  answer.decode_s += c.decode_s;
+}
+
+void set_result(AnalysisAnswer& answer, const Database& database, const std::string& sql,
+                QueryResult result) {
+  answer.sql = sql;
+  answer.columns = result_columns(database, sql, result);
+  answer.answer = answer_text(answer.columns, result);
+  answer.result = std::move(result);
+}
+
+void decline(AnalysisAnswer& answer, const std::string& missing) {
+  answer.declined = true;
+  answer.missing = missing;
+  answer.sql.clear();
+  answer.columns.clear();
+  answer.result = {};
+  answer.answer = fmt::format("The tables cannot answer this. Missing: {}.",
+                              missing.empty() ? "not said" : cell_text(missing, 300));
+}
+
+/// What a model said, without its thought: so it stands in the next turn's history.
+std::string said(const std::string& completion) {
+  const size_t end = completion.rfind("</think>");
+  return end == completion.npos ? completion : completion.substr(end + 8);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Analyst>> Analyst::create(Answerer& answerer, AnalystOptions options) {
+  FATHOM_ASSIGN_OR_RETURN(auto database, Database::create());
+  return std::unique_ptr<Analyst>(
+      new Analyst(answerer, std::move(options), std::move(database)));
+}
+
+Result<LoadedFile> Analyst::load(const std::filesystem::path& path,
+                                 const TableFileOptions& options) {
+  return load_table_file(*database_, path, options);
+}
+
+/// The prompt with as much of the tables as leaves room for an answer.
+Result<std::string> Analyst::fitting_prompt(std::string_view question) {
+  if (database_->tables().empty()) return Status::error("a table wanted, none found");
+  if (question.size() > kMaxQuestionBytes)
+    return Status::error(fmt::format("a question of at most {} bytes wanted, {} found",
+                                     kMaxQuestionBytes, question.size()));
+  for (SchemaTextOptions schema = options_.schema;; schema.max_bytes /= 2) {
+    FATHOM_ASSIGN_OR_RETURN(std::string prompt,
+                            table_question(*database_, question, options_.prompt, schema));
+    const ChatMessage message{"user", prompt};
+    FATHOM_ASSIGN_OR_RETURN(const bool fits, answerer_.fits({&message, 1}));
+    if (fits || schema.max_bytes <= kFewestSchemaBytes) return prompt;
+  }
+}
+
+/// What follows from a completion: the answer, or the user's message of the next turn.
+Analyst::Next Analyst::take(AnalysisAnswer& answer, const TableAnswer& written,
+                            std::string& feedback) {
+  if (written.declined()) {
+    decline(answer, written.missing);
+    return Next::kAnswered;
+  }
+  // Prose around the query is no fault here; a query is taken where one is found.
+  if (written.sql.empty()) {
+    const std::string why = written.why.empty() ? "a SELECT wanted, none found" : written.why;
+    answer.failed.push_back({"", why});
+    feedback = table_feedback_error(why);
+    return Next::kAgain;
+  }
+  auto result = database_->query(written.sql, options_.limits);
+  if (!result.ok()) {
+    answer.failed.push_back({written.sql, result.message()});
+    feedback = table_feedback_error(result.message());
+    return Next::kAgain;
+  }
+  const bool empty = is_empty_result(result.value());
+  const bool before = !answer.sql.empty();  // an empty result: twice is an answer
+  set_result(answer, *database_, written.sql, std::move(result).value());
+  if (!empty || before) return Next::kAnswered;
+  answer.failed.push_back({written.sql, "no rows"});
+  feedback = table_feedback_empty();
+  return Next::kAgain;
+}
+
+Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEvents& events) {
+  const auto start = std::chrono::steady_clock::now();
+  AnalysisAnswer answer;
+  answer.question = question;
+  FATHOM_ASSIGN_OR_RETURN(std::string prompt, fitting_prompt(question));
+  std::vector<ChatMessage> messages = {{"user", std::move(prompt)}};
+  const auto on_piece = [&](const TextPiece& p) { return !events.on_piece || events.on_piece(p); };
+  for (;;) {
+    if (answer.turns > 0) {
+      // The history may have grown out of the context; what came out so far is then the answer.
+      FATHOM_ASSIGN_OR_RETURN(const bool fits, answerer_.fits(messages));
+      if (!fits) break;
+      if (events.on_failed) events.on_failed(answer.failed.back());
+    }
+    FATHOM_ASSIGN_OR_RETURN(const Completion completion, answerer_.complete(messages, on_piece));
+    add_figures(answer, completion);
+    if (completion.end == Completion::End::kStopped) {
+      answer.stopped = true;
+      answer.error = "stopped";
+      break;
+    }
+    if (completion.end == Completion::End::kLength) {
+      answer.failed.push_back(
+          {"", fmt::format("the model wrote {} tokens without coming to an end",
+                           completion.n_generated)});
+      break;
+    }
+    std::string feedback;
+    if (take(answer, read_table_answer(completion.text), feedback) == Next::kAnswered ||
+        answer.turns >= options_.n_turns)
+      break;
+    messages.push_back({"assistant", said(completion.text)});
+    messages.push_back({"user", std::move(feedback)});
+  }
+  if (!answer.stopped && !answer.declined && answer.sql.empty())
+    answer.error = fmt::format("no answer after {} turn{}: {}", answer.turns,
+                               answer.turns == 1 ? "" : "s", answer.failed.back().why);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  answer.seconds = took.count();
+  return answer;
+}
+
+Result<AnalysisAnswer> Analyst::run_sql(std::string_view sql) {
+  FATHOM_ASSIGN_OR_RETURN(QueryResult result, database_->query(sql, options_.limits));
+  AnalysisAnswer answer;
+  answer.seconds = result.seconds;
+  set_result(answer, *database_, std::string(sql), std::move(result));
+  return answer;
+}
+
+}  // namespace fathom
