@@ -38,8 +38,7 @@ void decline(AnalysisAnswer& answer, const std::string& missing) {
   answer.sql.clear();
   answer.columns.clear();
   answer.result = {};
-  answer.answer = fmt::format("The tables cannot answer this. Missing: {}.",
-                              missing.empty() ? "not said" : cell_text(missing, 300));
+  answer.answer = fmt::format("The tables cannot answer this: {}.", cell_text(missing, 300));
 }
 
 /// What a model said, without its thought: so it stands in the next turn's history.
@@ -52,8 +51,7 @@ std::string said(const std::string& completion) {
 
 Result<std::unique_ptr<Analyst>> Analyst::create(Answerer& answerer, AnalystOptions options) {
   FATHOM_ASSIGN_OR_RETURN(auto database, Database::create());
-  return std::unique_ptr<Analyst>(
-      new Analyst(answerer, std::move(options), std::move(database)));
+  return std::unique_ptr<Analyst>(new Analyst(answerer, std::move(options), std::move(database)));
 }
 
 Result<LoadedFile> Analyst::load(const std::filesystem::path& path,
@@ -127,9 +125,8 @@ Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEve
       break;
     }
     if (completion.end == Completion::End::kLength) {
-      answer.failed.push_back(
-          {"", fmt::format("the model wrote {} tokens without coming to an end",
-                           completion.n_generated)});
+      answer.failed.push_back({"", fmt::format("the model wrote {} tokens without coming to an end",
+                                               completion.n_generated)});
       break;
     }
     std::string feedback;

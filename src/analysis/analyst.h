@@ -24,8 +24,8 @@ namespace fathom {
 struct AnalystOptions {
   TaskPrompt prompt = TaskPrompt::kFull;
   SchemaTextOptions schema = {};
-  QueryLimits limits = {};
-  int n_turns = 3;  // most completions for one question
+  QueryLimits limits = {.max_seconds = 30};  // a person waits; a million rows take a second or two
+  int n_turns = 3;                           // most completions for one question
 };
 
 /// A turn of the model that led to no answer.
@@ -41,12 +41,12 @@ struct AnalysisAnswer {
   std::string sql;                         // the query of the answer
   std::vector<ResultColumn> columns = {};  // of the result
   QueryResult result = {};
-  std::string answer;  // in words; of a declined question, that it cannot be answered and why
-  std::string error;   // why there is no answer; else empty
+  std::string answer;    // in words; of a declined question, that it cannot be answered and why
+  std::string error;     // why there is no answer; else empty
   bool stopped = false;  // on_piece ended it
   std::vector<FailedTurn> failed = {};
   int turns = 0;
-  double seconds = 0;  // from the question to the answer
+  double seconds = 0;                     // from the question to the answer
   int64_t n_prompt = 0, n_tokens = 0;     // of all turns: read (without those reused), written
   int64_t n_computed = 0, n_decoded = 0;  // as Completion counts them
   double prefill_s = 0, decode_s = 0;
@@ -56,8 +56,8 @@ struct AnalysisAnswer {
 
 /// What a user may watch; each may be empty.
 struct AnalysisEvents {
-  Answerer::OnPiece on_piece = {};                         // false ends the answer
-  std::function<void(const FailedTurn&)> on_failed = {};   // another turn follows
+  Answerer::OnPiece on_piece = {};                        // false ends the answer
+  std::function<void(const FailedTurn&)> on_failed = {};  // another turn follows
 };
 
 /// Not thread-safe. Requires: answerer outlives it.

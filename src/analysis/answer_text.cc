@@ -14,7 +14,7 @@ constexpr size_t kMaxNamed = 8;  // rows that a sentence spells out
 bool is_null(const SqlValue& v) { return std::holds_alternative<std::monostate>(v); }
 
 std::string value_or_empty(const SqlValue& v, const ResultColumn& column) {
-  return is_null(v) ? "(empty)" : people_value(v, column);
+  return is_null(v) ? "no value" : people_value(v, column);
 }
 
 std::string capital(std::string text) {
@@ -67,7 +67,7 @@ std::string ends_text(const std::vector<ResultColumn>& columns, const QueryResul
     if (low == nullptr || number_in(row[i]) < number_in((*low)[i])) low = &row;
     if (high == nullptr || number_in(row[i]) > number_in((*high)[i])) high = &row;
   }
-  return fmt::format("{}. Most {}: {} ({}); least: {} ({}).", capital(count_text(result)),
+  return fmt::format("{}. Highest {}: {} ({}); lowest: {} ({}).", capital(count_text(result)),
                      columns[i].words, value_or_empty((*high)[0], columns[0]),
                      people_value((*high)[i], columns[i]), value_or_empty((*low)[0], columns[0]),
                      people_value((*low)[i], columns[i]));
@@ -87,10 +87,9 @@ std::string grouped_text(const std::vector<ResultColumn>& columns, const QueryRe
   if (columns.size() == 2 && named && columns[1].numeric && result.rows.size() <= kMaxNamed &&
       !result.truncated)
     return pairs_text(columns, result);
-  const auto number = std::find_if(columns.begin() + 1, columns.end(), [](const ResultColumn& c) {
-    return c.numeric && !c.plain;
-  });
-  if (!named || number == columns.end())
+  const auto number = std::find_if(columns.begin() + 1, columns.end(),
+                                   [](const ResultColumn& c) { return c.numeric && !c.plain; });
+  if (!named || number == columns.end() || columns.size() > 3)
     return fmt::format("{} of {} columns.", capital(count_text(result)), columns.size());
   if (result.truncated) return capital(count_text(result)) + ".";
   return ends_text(columns, result, static_cast<size_t>(number - columns.begin()));

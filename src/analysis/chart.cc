@@ -117,7 +117,8 @@ std::optional<double> day_of(std::string_view text) {
   const bool time = rest.size() >= 6 && rest[0] == ' ' && rest[3] == ':';
   if (!rest.empty() && !time) return std::nullopt;
   using namespace std::chrono;
-  const year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const year_month_day date{std::chrono::year(year),
+                            std::chrono::month(static_cast<unsigned>(month)),
                             std::chrono::day(static_cast<unsigned>(day))};
   if (month < 1 || day < 1 || !date.ok()) return std::nullopt;
   double days = sys_days(date).time_since_epoch().count();
@@ -169,7 +170,7 @@ std::string tick_text(double x, const ResultColumn& column) {
   } kSteps[] = {{1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "K"}};
   std::string number;
   for (const auto& step : kSteps) {
-    if (!number.empty() || std::abs(x) < step.size) continue;
+    if (!number.empty() || std::abs(x) < step.size || std::abs(x) >= 1e15) continue;
     number = people_number(x / step.size) + step.letter;
   }
   if (number.empty()) number = people_number(x);

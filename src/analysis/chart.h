@@ -21,10 +21,10 @@ struct ChartPoint {
 
 struct Chart {
   bool over_time = false;
-  std::string title;                 // "revenue by region", in words
-  ResultColumn value;                // of the numbers
-  std::vector<ChartPoint> points;    // over time: in its order; else in the result's
-  size_t n_left_out = 0;             // rows beyond kMaxBars
+  std::string title;               // "revenue by region", in words
+  ResultColumn value;              // of the numbers
+  std::vector<ChartPoint> points;  // over time: in its order; else in the result's
+  size_t n_left_out = 0;           // rows beyond kMaxBars
 };
 inline constexpr size_t kMaxBars = 30, kMaxTimes = 5000;
 

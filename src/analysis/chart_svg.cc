@@ -23,11 +23,11 @@ text { font: 13px system-ui, "Liberation Sans", "DejaVu Sans", sans-serif; fill:
 </style>
 )";
 
-/// Nearly; a font is not at hand. A column of a terminal is about 7.2 pixels of 13.
-double pixels_of(std::string_view text) { return 7.2 * static_cast<double>(display_width(text)); }
+/// Nearly; a font is not at hand. A column of a terminal is about 7.6 pixels of 13.
+double pixels_of(std::string_view text) { return 7.6 * static_cast<double>(display_width(text)); }
 
 std::string fitted(std::string_view text, double pixels) {
-  return cell_text(text, std::max<size_t>(static_cast<size_t>(pixels / 7.2), 2));
+  return cell_text(text, std::max<size_t>(static_cast<size_t>(pixels / 7.6), 2));
 }
 
 class ChartDrawing {
@@ -57,8 +57,9 @@ class ChartDrawing {
     return unit.size() == 3 ? fmt::format("{} ({})", chart_.title, unit) : chart_.title;
   }
   void text(double x, double y, const char* anchor, const char* kind, std::string_view t) {
-    body_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n",
-                         kind, x, y, anchor, xml_text(t));
+    body_ +=
+        fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n",
+                    kind, x, y, anchor, xml_text(t));
   }
   void line(const char* kind, double x1, double y1, double x2, double y2) {
     body_ += fmt::format(
@@ -107,7 +108,8 @@ class ChartDrawing {
     y_ += kTextLine;
     for (const ChartPoint& p : chart_.points) {
       const double middle = y_ + (wide ? row / 2 : 32);
-      text(12, wide ? middle + 5 : y_ + 18, "start", "label", fitted(p.label, label_pixels));
+      text(wide ? 12 : 17, wide ? middle + 5 : y_ + 18, "start", "label",
+           fitted(p.label, label_pixels));
       const double a = x(std::min(p.value, 0.0)), b = x(std::max(p.value, 0.0));
       body_ += fmt::format(
           "<rect class=\"bar\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"16\" "
@@ -131,7 +133,9 @@ class ChartDrawing {
       tick_pixels = std::max(tick_pixels, pixels_of(tick_text(t, chart_.value)));
     const double left = 12 + tick_pixels + 8, right = width_ - 20, bottom = y_ + height - 30;
     const double first = chart_.points.front().day, last = chart_.points.back().day;
-    const auto x = [&](double day) { return left + (right - left) * (day - first) / (last - first); };
+    const auto x = [&](double day) {
+      return left + (right - left) * (day - first) / (last - first);
+    };
     const auto y = [&](double v) {
       return bottom - (bottom - top) * (v - ticks.front()) / (ticks.back() - ticks.front());
     };
@@ -145,8 +149,9 @@ class ChartDrawing {
     body_ += fmt::format("<path class=\"line fall\" d=\"{}\"/>\n", path);
     const double radius = chart_.points.size() <= 60 ? 3.5 : 1.5;
     for (const ChartPoint& p : chart_.points)
-      body_ += fmt::format("<circle class=\"bar dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\">{}</circle>\n",
-                           x(p.day), y(p.value), radius, tooltip(p));
+      body_ += fmt::format(
+          "<circle class=\"bar dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\">{}</circle>\n", x(p.day),
+          y(p.value), radius, tooltip(p));
     time_labels(x, left, right, bottom + 20);
     y_ += height;
   }
@@ -182,12 +187,23 @@ std::string xml_text(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   // U+FFFE and U+FFFF are characters of UTF-8 and none of XML.

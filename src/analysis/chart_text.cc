@@ -101,9 +101,10 @@ std::string label_line(const std::vector<ChartPoint>& points, size_t slot, size_
 
 std::string columns_text(const Chart& chart, size_t width) {
   ValueSpan s = span_of(chart.points);
-  const int n_down = s.low < 0 ? std::max(1, static_cast<int>(std::lround(
-                                                 kColumnRows * -s.low / (s.high - s.low))))
-                               : 0;
+  const int n_down =
+      s.low < 0
+          ? std::max(1, static_cast<int>(std::lround(kColumnRows * -s.low / (s.high - s.low))))
+          : 0;
   const int n_up = s.high > 0 ? std::max(1, kColumnRows - n_down) : 0;
   const double row_size = std::max(n_up > 0 ? s.high / n_up : 0, n_down > 0 ? -s.low / n_down : 0);
   const std::string top = tick_text(n_up * row_size, chart.value), zero = tick_text(0, chart.value),

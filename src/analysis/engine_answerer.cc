@@ -37,10 +37,11 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::create(Engine& engine,
                                                                EngineAnswererOptions options) {
   FATHOM_ASSIGN_OR_RETURN(auto chosen, choose_chat_template(engine, options.chat_template));
   if (!chosen)
-    return Status::error(fmt::format(
-        "{}: a model that answers wanted, a base model found (it has no chat template and continues "
-        "text); -m names another model, --template a template",
-        engine.where()));
+    return Status::error(
+        fmt::format("{}: a model that answers wanted, a base model found (it has no chat template "
+                    "and continues "
+                    "text); -m names another model, --template a template",
+                    engine.where()));
   return std::unique_ptr<EngineAnswerer>(
       new EngineAnswerer(engine, std::move(*chosen), std::move(options.generation)));
 }

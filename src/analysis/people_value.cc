@@ -12,6 +12,7 @@ namespace fathom {
 namespace {
 
 constexpr size_t kMaxTextWidth = 120;
+constexpr double kWholeFrom = 1e6;  // decimals no longer matter
 
 /// Commas between groups of three, in the digits before the point.
 std::string grouped(std::string digits) {
@@ -46,7 +47,7 @@ std::string with_unit(std::string number, std::string_view unit) {
 
 /// Cents are written in full or not at all: $12.50, not $12.5.
 std::string money(double x) {
-  if (std::abs(x) >= 1e15 || (x != 0 && std::abs(x) < 0.005)) return people_number(x);
+  if (std::abs(x) >= kWholeFrom || (x != 0 && std::abs(x) < 0.005)) return people_number(x);
   std::string digits = fmt::format("{:.2f}", x);
   if (digits.ends_with(".00")) digits.erase(digits.size() - 3);
   return digits == "-0" ? "0" : grouped(digits);
@@ -60,6 +61,7 @@ std::string people_number(double x) {
   if (!std::isfinite(x)) return std::isnan(x) ? "not a number" : x > 0 ? "infinite" : "-infinite";
   const double size = std::abs(x);
   if (size >= 1e15) return fmt::format("{:.4g}", x);
+  if (size >= kWholeFrom) return grouped(fmt::format("{:.0f}", x));
   if (size >= 1 || x == 0) return grouped(without_zeros(fmt::format("{:.2f}", x)));
   if (size < 1e-6) return fmt::format("{:.3g}", x);
   const int decimals = 2 - static_cast<int>(std::floor(std::log10(size)));

@@ -18,8 +18,8 @@ struct ResultColumn {
   bool plain = false;      // years and numbers that name something: 2024, not 2,024
 };
 
-/// 1,234,567 · 12.35 · 0.00123 · 1.2e+20. Reals have two decimals at most from 1 on, three
-/// significant digits below.
+/// 1,234,567 · 12.35 · 0.00123 · 1.2e+20. Reals have no decimals from a million on, two at
+/// most from 1 on, three significant digits below.
 std::string people_number(double x);
 std::string people_integer(int64_t x);
 

@@ -18,10 +18,26 @@ bool has_numbers_alone(const QueryResult& result, size_t i) {
   return any;
 }
 
+/// Its own name says so, of an alias as well: no amount of a year lies outside these.
+bool is_year_or_identity(const Database& database, const std::string& name,
+                         const QueryResult& result, size_t i) {
+  if (!named_unit(database, name).plain) return false;
+  return std::all_of(result.rows.begin(), result.rows.end(), [i](const auto& row) {
+    const auto* integer = std::get_if<int64_t>(&row[i]);
+    return integer == nullptr || (*integer >= 1000 && *integer < 3000);
+  });
+}
+
 bool is_name(std::string_view text) {
   return !text.empty() && std::none_of(text.begin(), text.end(), [](char c) {
     return std::string_view("()*/+<>='\"|,").find(c) != std::string_view::npos;
   });
+}
+
+/// "cost usd" beside $490,000,000 says it twice.
+void drop_unit_word(std::string& words) {
+  for (const std::string_view w : {" usd", " eur", " gbp", " percent", " pct"})
+    if (words.ends_with(w)) words.erase(words.size() - w.size());
 }
 
 std::string spaced(std::string_view name) {
@@ -37,10 +53,9 @@ std::string column_words(std::string_view name) {
   struct Function {
     std::string_view sql, words;
   };
-  static constexpr Function kFunctions[] = {{"sum", "sum of "},         {"avg", "average of "},
-                                            {"min", "smallest "},       {"max", "largest "},
-                                            {"count", "number of "},    {"total", "sum of "},
-                                            {"round", ""}};
+  static constexpr Function kFunctions[] = {
+      {"sum", "sum of "},      {"avg", "average of "}, {"min", "smallest "}, {"max", "largest "},
+      {"count", "number of "}, {"total", "sum of "},   {"round", ""}};
   const size_t open = name.find('(');
   if (open == name.npos || !name.ends_with(')')) return cell_text(name, 60);
   std::string function(name.substr(0, open));
@@ -73,9 +88,10 @@ std::vector<ResultColumn> result_columns(const Database& database, std::string_v
     ResultColumn c{.name = result.columns[i], .words = column_words(result.columns[i])};
     c.numeric = has_numbers_alone(result, i);
     if (c.numeric) c.unit = units[i].unit;
-    // Its own name counts too: year out of a CAST, or an alias.
-    c.plain = c.numeric && c.unit.empty() &&
-              (units[i].plain || named_unit(database, c.name).plain);
+    c.plain =
+        c.numeric && c.unit.empty() &&
+        (units[i].plain || (is_name(c.name) && is_year_or_identity(database, c.name, result, i)));
+    if (!c.unit.empty()) drop_unit_word(c.words);
     columns.push_back(std::move(c));
   }
   return columns;

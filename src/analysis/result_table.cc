@@ -10,12 +10,13 @@
 namespace fathom {
 namespace {
 
-constexpr size_t kColumnGap = 2, kNarrowest = 6;
+constexpr size_t kColumnGap = 2, kNarrowest = 12;
 
 using TextRows = std::vector<std::vector<std::string>>;
 
 /// Takes from the widest columns of text until `width` is kept or nothing more can be taken.
-void narrow_columns(std::vector<size_t>& widths, const std::vector<ResultColumn>& columns, size_t width) {
+void narrow_columns(std::vector<size_t>& widths, const std::vector<ResultColumn>& columns,
+                    size_t width) {
   const auto total = [&] {
     size_t n = 0;
     for (const size_t w : widths) n += w + kColumnGap;
@@ -35,7 +36,8 @@ void narrow_columns(std::vector<size_t>& widths, const std::vector<ResultColumn>
 /// How many columns fit into `width`; at least one.
 size_t n_fitting(const std::vector<size_t>& widths, size_t width) {
   size_t used = widths[0], n = 1;
-  while (n < widths.size() && used + kColumnGap + widths[n] <= width) used += kColumnGap + widths[n++];
+  while (n < widths.size() && used + kColumnGap + widths[n] <= width)
+    used += kColumnGap + widths[n++];
   return n;
 }
 

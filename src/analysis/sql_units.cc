@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <utility>
 
 #include "analysis/sql_units_impl.h"
 
@@ -63,13 +64,13 @@ std::vector<SqlToken> sql_tokens(std::string_view sql) {
       tokens.push_back({TokenKind::kString, take_quoted(sql, at, '\''), depth});
     } else if (c == '"' || c == '`' || c == '[') {
       tokens.push_back({TokenKind::kQuoted, take_quoted(sql, at, c == '[' ? ']' : c), depth});
-    } else if (word_character(c) || (c == '.' && at + 1 < sql.size() && sql[at + 1] >= '0' &&
-                                     sql[at + 1] <= '9')) {
+    } else if (word_character(c) ||
+               (c == '.' && at + 1 < sql.size() && sql[at + 1] >= '0' && sql[at + 1] <= '9')) {
       const bool number = c == '.' || (c >= '0' && c <= '9');
       size_t end = at + 1;
       while (end < sql.size() && (word_character(sql[end]) || (number && sql[end] == '.'))) ++end;
-      tokens.push_back(
-          {number ? TokenKind::kNumber : TokenKind::kWord, lower_sql(sql.substr(at, end - at)), depth});
+      tokens.push_back({number ? TokenKind::kNumber : TokenKind::kWord,
+                        lower_sql(sql.substr(at, end - at)), depth});
       at = end;
     } else {
       if (c == ')') --depth;
@@ -276,11 +277,9 @@ class UnitReader {
       sign("(") ? leave(tokens_[at_].depth) : void(++at_);
     }
     if (name == "strftime" || name == "substr" || name == "substring") return {.plain = true};
-    static constexpr const char* kKeep[] = {"sum",      "total",  "avg",         "min",
-                                            "max",      "round",  "abs",         "coalesce",
-                                            "ifnull",   "nullif", "cast",        "lag",
-                                            "lead",     "ceil",   "first_value", "last_value",
-                                            "floor"};
+    static constexpr const char* kKeep[] = {
+        "sum",    "total", "avg", "min",  "max",  "round",       "abs",        "coalesce", "ifnull",
+        "nullif", "cast",  "lag", "lead", "ceil", "first_value", "last_value", "floor"};
     if (std::find(std::begin(kKeep), std::end(kKeep), name) == std::end(kKeep)) return {};
     if (name == "sum" || name == "total" || name == "avg") unit.plain = unit.literal = false;
     return unit;
@@ -302,28 +301,44 @@ class UnitReader {
   int depth_limit_ = 200;  // of expressions in each other
 };
 
-/// The name says that its numbers are not amounts: "year", "order_id".
-bool names_identity(std::string_view column) {
-  std::string last;
-  bool year = false;
-  for (const char c : lower_sql(column) + " ") {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-      last += c;
-      continue;
+/// "order_id", "Cost (USD)": its words in lower case.
+std::vector<std::string> words_of_name(std::string_view column) {
+  std::vector<std::string> words = {""};
+  for (const char c : lower_sql(column)) {
+    if (word_character(c) && c != '_') {
+      words.back() += c;
+    } else if (!words.back().empty()) {
+      words.emplace_back();
     }
-    year |= last == "year" || last == "yr";
-    if (c != ' ') last.clear();
   }
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
+/// The name says that its numbers are not amounts: "year", "order_id".
+bool names_identity(const std::vector<std::string>& words) {
+  if (words.empty()) return false;
   for (const char* w : {"id", "zip", "postcode", "code", "nr", "isbn", "phone"})
-    if (last == w) return true;
-  return year;
+    if (words.back() == w) return true;
+  return std::find(words.begin(), words.end(), "year") != words.end();
+}
+
+/// The unit that a name ends in: "cost_usd".
+std::string unit_in_name(const std::vector<std::string>& words) {
+  static constexpr std::pair<const char*, const char*> kUnits[] = {
+      {"usd", "$"}, {"eur", "EUR"}, {"gbp", "GBP"}, {"percent", "%"}, {"pct", "%"}};
+  for (const auto& [word, unit] : kUnits)
+    if (!words.empty() && words.back() == word) return unit;
+  return "";
 }
 
 }  // namespace
 
 ColumnUnit named_unit(const Database& database, std::string_view column) {
   const std::string wanted = lower_sql(column);
+  const std::vector<std::string> words = words_of_name(column);
   ColumnUnit out;
+  out.plain = names_identity(words);
   bool found = false;
   for (const SqlTable& t : database.tables()) {
     for (const SqlColumn& c : t.columns) {
@@ -333,7 +348,7 @@ ColumnUnit named_unit(const Database& database, std::string_view column) {
       found = true;
     }
   }
-  out.plain = names_identity(column);
+  if (found && out.unit.empty()) out.unit = unit_in_name(words);
   return out;
 }
 

@@ -20,7 +20,8 @@ struct ColumnUnit {
 /// In the order of the outermost SELECT's list; empty where it holds a * or is not understood.
 std::vector<ColumnUnit> sql_units(const Database& database, std::string_view sql);
 
-/// Of the columns with that name in the tables, if they agree.
+/// Of the columns with that name in the tables, if they agree; where they say nothing, from the
+/// name itself (cost_usd, share_percent).
 ColumnUnit named_unit(const Database& database, std::string_view column);
 
 }  // namespace fathom

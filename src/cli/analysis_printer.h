@@ -1,6 +1,6 @@
 // AnalysisPrinter: an answer of fathom analyze on standard output: thoughts as they stream, dimmed;
-// the query, its table, a chart, the answer in words. What comes from tables and models is made safe
-// for a terminal.
+// the query, its table, a chart, the answer in words. What comes from tables and models is made
+// safe for a terminal.
 #pragma once
 
 #include <string>

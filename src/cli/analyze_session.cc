@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "analysis/analysis_json.h"
 #include "analysis/cell_text.h"
@@ -50,9 +51,9 @@ std::string table_lines(const SqlTable& table) {
   for (const SqlColumn& c : table.columns)
     width = std::max(width, display_width(cell_text(c.name, 40)));
   for (const SqlColumn& c : table.columns) {
-    out += fmt::format("  {}  {}{}\n", padded(cell_text(c.name, 40), width),
-                       column_type_name(c.type),
-                       c.unit.empty() ? "" : ", in " + cell_text(c.unit, 10));
+    out +=
+        fmt::format("  {}  {}{}\n", padded(cell_text(c.name, 40), width), column_type_name(c.type),
+                    c.unit.empty() ? "" : ", in " + cell_text(c.unit, 10));
   }
   return out;
 }
@@ -149,19 +150,21 @@ void AnalyzeSession::show_tables() {
 }
 
 Status AnalyzeSession::show_schema(const std::string& table) {
-  if (!table.empty() && analyst_.database().table(table) == nullptr)
+  const SqlTable* wanted = analyst_.database().table(table);
+  if (!table.empty() && wanted == nullptr)
     return Status::error(fmt::format("/schema: a table's name wanted, {} found; /tables lists them",
                                      cell_text(table, 60)));
-  FATHOM_ASSIGN_OR_RETURN(const std::string text,
-                          schema_text(analyst_.database(), table, analyst_.options().schema));
+  SchemaTextOptions options = analyst_.options().schema;
+  if (analyst_.options().prompt == TaskPrompt::kShort) options.layout = SchemaLayout::kColumns;
+  FATHOM_ASSIGN_OR_RETURN(const std::string text, schema_text(analyst_.database(), "", options));
   // A table's part begins with its name at the front of a line.
+  const std::string head =
+      wanted == nullptr ? std::string() : "table " + sql_identifier(wanted->name);
   bool show = table.empty();
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    if (!table.empty() && line.starts_with("table ")) {
-      const SqlTable* t = analyst_.database().table(table);
-      show = line.starts_with("table " + sql_identifier(t->name) + ":");
-    }
+    if (!table.empty() && line.starts_with("table "))
+      show = line == head || line.starts_with(head + ":");
     if (show) fmt::print("{}\n", block_text(line));
   }
   std::fflush(stdout);
@@ -215,8 +218,8 @@ int AnalyzeSession::converse() {
     if (!typed && !options_.json) printer_.print_question(line);
     report(answer(line));
     if (!options_.json && !answers_.empty())
-      note(fmt::format("{:.2f} s · {} tokens\n", answers_.back().seconds,
-                       answers_.back().n_tokens));
+      note(
+          fmt::format("{:.2f} s · {} tokens\n", answers_.back().seconds, answers_.back().n_tokens));
     if (!options_.json) fmt::print("\n");
     std::fflush(stdout);
   }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/human.h"
 #include "cli/catalogue_path.h"
 #include "cost/flops.h"

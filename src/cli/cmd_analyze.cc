@@ -14,7 +14,8 @@
 namespace fathom {
 namespace {
 
-constexpr const char* kAnswering = "fathom";  // the model that ships for questions, where it is there
+constexpr const char* kAnswering =
+    "fathom";  // the model that ships for questions, where it is there
 constexpr int64_t kShortAnswerTokens = 768, kFullAnswerTokens = 8192;
 
 struct AnalyzeFlags {
@@ -79,8 +80,8 @@ Result<int> analyze(const AnalyzeFlags& flags) {
       const auto answerer,
       EngineAnswerer::create(*engine,
                              {flags.chat_template, analyze_generation(flags, *engine, prompt)}));
-  FATHOM_ASSIGN_OR_RETURN(
-      const auto analyst, Analyst::create(*answerer, {.prompt = prompt, .n_turns = flags.n_turns}));
+  FATHOM_ASSIGN_OR_RETURN(const auto analyst,
+                          Analyst::create(*answerer, {.prompt = prompt, .n_turns = flags.n_turns}));
   for (const std::string& file : flags.files) {
     FATHOM_ASSIGN_OR_RETURN(const LoadedFile loaded, analyst->load(file, file_options));
     print_notes(loaded.notes);
@@ -154,7 +155,8 @@ void add_answer_flags(CLI::App& sub, AnalyzeFlags& flags) {
 std::function<int()> add_analyze(CLI::App& sub) {
   auto flags = std::make_shared<AnalyzeFlags>();
   sub.description(
-      "Answers questions about tables. The model writes a SELECT, SQLite runs it read-only, and the\n"
+      "Answers questions about tables. The model writes a SELECT, SQLite runs it read-only, and "
+      "the\n"
       "answer is made of the result. Example:\n"
       "  fathom analyze sales.csv -q \"Which region sold most in 2024?\"\n"
       "Without -q, questions are read from the terminal, or from a pipe, one a line.");

@@ -76,7 +76,8 @@ struct CostPage {
   std::string made_by;  // the command and the day
 };
 
-/// The whole page; without plots of data there is no script in it. Requires: every table row has as many cells as there are columns.
+/// The whole page; without plots of data there is no script in it. Requires: every table row has as
+/// many cells as there are columns.
 std::string render_page(const CostPage& page);
 /// Writes it. Error: where, and why not.
 Status write_page(const std::filesystem::path& path, const CostPage& page);

@@ -56,6 +56,19 @@ size_t count(const std::string& text, std::string_view what) {
   return n;
 }
 
+TEST(CostPage, AChartThatIsDrawnAlreadyNeedsNoScript) {
+  CostPage p = page();
+  p.sections = {PageSection()};
+  p.sections[0].title = kHostile;
+  p.sections[0].plot = DrawnPlot{"<svg id=\"w\"></svg>", "<svg id=\"n\"></svg>"};
+  p.sections[0].code = kHostile;
+  const std::string html = markup(render_page(p));
+  EXPECT_EQ(count(html, "<script"), 0u);
+  EXPECT_EQ(count(html, "script-src"), 0u);
+  EXPECT_EQ(count(html, "<svg"), 2u);
+  EXPECT_EQ(count(html, "<code>&lt;/script&gt;"), 1u);
+}
+
 TEST(CostPage, HostileNamesStayText) {
   const std::string html = markup(render_page(page()));
   EXPECT_EQ(html.find("<script>alert"), std::string::npos);
