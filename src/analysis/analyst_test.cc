@@ -1,15 +1,14 @@
 // The loop around a model, with a model that says what a script says.
 #include "analysis/analyst.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "analysis/analysis_json.h"
-#include "analysis/cell_text.h"
 #include "base/file.h"
 
 namespace fathom {

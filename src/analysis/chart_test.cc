@@ -1,5 +1,6 @@
 #include "analysis/chart.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <sstream>

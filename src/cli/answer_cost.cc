@@ -26,6 +26,14 @@ std::string small_usd(double usd) {
   return fmt::format("${:.{}f}", usd, decimals);
 }
 
+/// "5.08 GFLOP".
+std::string flop_text(double flops) {
+  std::string count = human_count(flops);
+  const bool scaled = !count.empty() && count.back() >= 'A';
+  count.insert(count.size() - (scaled ? 1 : 0), " ");
+  return count + "FLOP";
+}
+
 }  // namespace
 
 AnswerCost::AnswerCost(const Engine& engine, double watts)
@@ -66,9 +74,9 @@ std::string AnswerCost::text() const {
   std::string speed;
   if (n_decoded_ > 0 && decode_s_ > 0)
     speed = fmt::format(" at {:.0f} tokens/s", static_cast<double>(n_decoded_) / decode_s_);
-  return fmt::format("{} answer{}: {} tokens read, {} written{}, {:.2f} s · {} FLOP · {}",
-                     n_answers_, n_answers_ == 1 ? "" : "s", n_prompt_, n_tokens_, speed, seconds_,
-                     human_count(flops), energy_text());
+  return fmt::format("{} answer{}: {} tokens read, {} written{}, {:.2f} s · {} · {}", n_answers_,
+                     n_answers_ == 1 ? "" : "s", n_prompt_, n_tokens_, speed, seconds_,
+                     flop_text(flops), energy_text());
 }
 
 }  // namespace fathom
