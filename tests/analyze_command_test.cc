@@ -48,12 +48,12 @@ class AnalyzeCommand : public testing::Test {
 TEST_F(AnalyzeCommand, BadTablesAreNamedInOneSentence) {
   const struct {
     std::string name, content, said;
-  } kBad[] = {{"ragged.csv", "a,b\n1,2\n3\n4,5\n", "line 3"},
+  } kBad[] = {{"ragged.csv", "a,b\n1,2\n3\n4,5\n", "ragged.csv:3"},
               {"latin.csv", "name,n\nM\xFCller,1\n", "UTF-8"},
-              {"huge.csv", "a,b\n1," + std::string(3 << 20, 'x') + "\n", "line 2"},
+              {"huge.csv", "a,b\n1," + std::string(3 << 20, 'x') + "\n", "huge.csv:2"},
               {"nothing.csv", "a,b\n", "row"},
               {"empty.csv", "", "empty.csv"},
-              {"open.csv", "a,b\n1,\"open\n", "line 2"}};
+              {"open.csv", "a,b\n1,\"open\n", "open.csv:2"}};
   for (const auto& bad : kBad) {
     const CommandResult r = analyze("'" + write(bad.name, bad.content) + "' -q '?'");
     EXPECT_EQ(r.exit_code, 1) << bad.name;

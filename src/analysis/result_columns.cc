@@ -46,10 +46,18 @@ std::string spaced(std::string_view name) {
   return cell_text(out, 60);
 }
 
+/// A name in double quotes without them; empty where it is none.
+std::string_view quoted_name(std::string_view text) {
+  const bool quoted =
+      text.size() > 2 && text.front() == '"' && text.find('"', 1) == text.size() - 1;
+  return quoted ? text.substr(1, text.size() - 2) : std::string_view();
+}
+
 }  // namespace
 
 std::string column_words(std::string_view name) {
   if (is_name(name)) return spaced(name);
+  if (const auto inner = quoted_name(name); !inner.empty()) return spaced(inner);
   struct Function {
     std::string_view sql, words;
   };
@@ -71,6 +79,8 @@ std::string column_words(std::string_view name) {
       inner.remove_prefix(d.size());
       distinct = "different ";
     }
+    if (const auto unquoted = quoted_name(inner); !unquoted.empty())
+      return std::string(f.words) + std::string(distinct) + spaced(unquoted);
     if (is_name(inner)) return std::string(f.words) + std::string(distinct) + spaced(inner);
   }
   return cell_text(name, 60);

@@ -7,7 +7,7 @@
 namespace fathom {
 namespace {
 
-constexpr const char* kSales =
+constexpr const char* kUnitSales =
     "region,price,cost,quantity,discount,year,order_id,sold_on\n"
     "North,$10.50,$4,3,5%,2023,1001,2023-05-01\n"
     "South,$20.00,$9,2,10%,2024,1002,2024-06-01\n"
@@ -16,7 +16,7 @@ constexpr const char* kSales =
 class ResultColumns : public testing::Test {
  protected:
   ResultColumns() : database_(Database::create().value()) {
-    EXPECT_TRUE(load_table_text(*database_, kSales, TableFormat::kCsv, "sales").ok());
+    EXPECT_TRUE(load_table_text(*database_, kUnitSales, TableFormat::kCsv, "sales").ok());
   }
   std::vector<ResultColumn> columns(std::string_view sql) {
     const auto result = database_->query(sql);
@@ -117,7 +117,9 @@ TEST(ColumnWords, ExpressionsReadAsWords) {
   EXPECT_EQ(column_words("COUNT(*)"), "count");
   EXPECT_EQ(column_words("COUNT(DISTINCT region)"), "number of different region");
   EXPECT_EQ(column_words("ROUND(AVG(price), 2)"), "average of price");
+  EXPECT_EQ(column_words("AVG(\"Annual Salary (EUR)\")"), "average of Annual Salary (EUR)");
   EXPECT_EQ(column_words("SUM(a * b)"), "SUM(a * b)");
+  EXPECT_EQ(column_words("SUM(\"a\" + \"b\")"), "SUM(\"a\" + \"b\")");
 }
 
 }  // namespace

@@ -133,7 +133,8 @@ Status AnalyzeSession::write_answers_page() const {
 
 int AnalyzeSession::answer_all(const std::vector<std::string>& questions) {
   catch_interrupt(/*once=*/true);
-  for (size_t i = 0; i < questions.size() && !interrupted(); ++i) {
+  for (size_t i = 0; i < questions.size(); ++i) {
+    if (!answers_.empty() && answers_.back().stopped) break;
     if (questions.size() > 1 && !options_.json) {
       if (i > 0) fmt::print("\n");
       printer_.print_question(questions[i]);
@@ -216,8 +217,9 @@ int AnalyzeSession::converse() {
       continue;
     }
     if (!typed && !options_.json) printer_.print_question(line);
+    const size_t n_before = answers_.size();
     report(answer(line));
-    if (!options_.json && !answers_.empty())
+    if (!options_.json && answers_.size() > n_before)
       note(
           fmt::format("{:.2f} s · {} tokens\n", answers_.back().seconds, answers_.back().n_tokens));
     if (!options_.json) fmt::print("\n");
