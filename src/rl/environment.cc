@@ -1,0 +1,64 @@
+// See environment.h: the tables of environments and of splits.
+#include "rl/environment.h"
+
+#include <fmt/format.h>
+
+#include "rl/environments_impl.h"
+
+namespace fathom {
+namespace {
+
+struct EnvironmentRow {
+  std::string_view name;
+  std::unique_ptr<Environment> (*make)();
+};
+constexpr EnvironmentRow kEnvironments[] = {
+    {"tables", make_tables_environment},
+};
+
+constexpr std::pair<Split, std::string_view> kSplits[] = {
+    {Split::kTrain, "train"},
+    {Split::kSchema, "schema"},
+    {Split::kPhrasing, "phrasing"},
+    {Split::kSchemaAndPhrasing, "schema-phrasing"},
+    {Split::kComposition, "composition"}};
+
+}  // namespace
+
+std::string_view split_name(Split split) { return kSplits[static_cast<size_t>(split)].second; }
+
+const std::vector<Split>& all_splits() {
+  static const std::vector<Split> splits = [] {
+    std::vector<Split> list;
+    for (const auto& [split, name] : kSplits) list.push_back(split);
+    return list;
+  }();
+  return splits;
+}
+
+Result<Split> read_split(std::string_view text) {
+  std::string names;
+  for (const auto& [split, name] : kSplits) {
+    if (name == text) return split;
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  return Status::error(fmt::format("split: one of {} wanted, {} found", names, text));
+}
+
+const std::vector<std::string>& environment_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> list;
+    for (const EnvironmentRow& row : kEnvironments) list.emplace_back(row.name);
+    return list;
+  }();
+  return names;
+}
+
+Result<std::unique_ptr<Environment>> make_environment(std::string_view name) {
+  for (const EnvironmentRow& row : kEnvironments)
+    if (row.name == name) return row.make();
+  return Status::error(fmt::format("environment: one of {} wanted, {} found",
+                                   fmt::join(environment_names(), ", "), name));
+}
+
+}  // namespace fathom

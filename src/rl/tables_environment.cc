@@ -1,0 +1,44 @@
+// The environment `tables`: a question about a table that nobody has seen, or about two with a key,
+// to be answered by one SELECT or declined.
+#include "rl/environments_impl.h"
+#include "rl/tables_problem_impl.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fathom {
+namespace {
+
+class TablesEnvironment final : public Environment {
+ public:
+  std::string_view name() const override { return "tables"; }
+
+  Problem sample(uint64_t seed, int difficulty, Split split) const override {
+    const TablesProblem p = build_tables_problem(seed, difficulty, split, false);
+    const auto database = prompt_database(p, seed);
+    Result<std::string> text = table_question(*database, p.question, TaskPrompt::kShort);
+    FATHOM_CHECK(text.ok());
+    return {{{"user", std::move(text).value()}}, seed, difficulty, split, p.kind};
+  }
+
+  Score score(const Problem& problem, std::string_view completion,
+              const RewardOptions& options) const override {
+    return score_tables_answer(
+        build_tables_problem(problem.seed, problem.difficulty, problem.split, false), problem.seed,
+        completion, options);
+  }
+
+  std::string demonstrate(const Problem& problem) const override {
+    return tables_demonstration(
+        build_tables_problem(problem.seed, problem.difficulty, problem.split, false));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Environment> make_tables_environment() {
+  return std::make_unique<TablesEnvironment>();
+}
+
+}  // namespace fathom

@@ -1,0 +1,244 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+#include <thread>
+
+#include "rl/tables_problem_impl.h"
+
+namespace fathom {
+namespace {
+
+const Environment& tables() {
+  static const auto environment = make_environment("tables").value();
+  return *environment;
+}
+
+std::string behind_thought(const std::string& sql) {
+  return "compute: count rows\n</think>\n" + sql;
+}
+
+template <typename F>
+void for_problems(int n_seeds, F use) {
+  for (const Split split : all_splits())
+    for (int difficulty = 0; difficulty <= kMaxDifficulty; ++difficulty)
+      for (int seed = 0; seed < n_seeds; ++seed)
+        use(static_cast<uint64_t>(seed), difficulty, split);
+}
+
+TEST(TablesEnvironment, DemonstrationsAreRightAndDoWhatTheirPlanSays) {
+  for_problems(120, [](uint64_t seed, int difficulty, Split split) {
+    const Problem problem = tables().sample(seed, difficulty, split);
+    const std::string text = tables().demonstrate(problem);
+    const Score score = tables().score(problem, text, {});
+    ASSERT_EQ(score.reward, 1) << score.why << "\n" << problem.messages[0].content << "\n" << text;
+    ASSERT_TRUE(score.correct && score.well_formed);
+    ASSERT_EQ(score.declined, score.should_decline);
+    const TableAnswer answer = read_table_answer(text);
+    const auto plan = read_plan(answer.thought);
+    ASSERT_TRUE(plan.ok()) << plan.message() << "\n" << text;
+    ASSERT_EQ(plan_disagreements(plan.value(), answer.sql), std::vector<std::string>()) << text;
+  });
+}
+
+TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
+  for_problems(20, [](uint64_t seed, int difficulty, Split split) {
+    const TablesProblem p = build_tables_problem(seed, difficulty, split, true);
+    const auto database = prompt_database(p, seed);
+    const auto result = database->query(p.sql);
+    ASSERT_TRUE(result.ok()) << p.sql << "\n" << result.message();
+    const std::string prompt = table_question(*database, p.question, TaskPrompt::kShort).value();
+    for (const PlannedColumn& c : p.plan.columns) {
+      const size_t dot = c.name.find('.');
+      const std::string name = p.query.joined ? c.name.substr(dot + 1) : c.name;
+      ASSERT_NE(prompt.find(name), prompt.npos) << name << "\n" << prompt;
+      ASSERT_FALSE(c.why.empty()) << p.question << "\n" << p.sql;
+    }
+    for (const TableFilter& f : p.query.filters) {  // the index shows values as they are
+      if (f.op == FilterOp::kEqual)
+        ASSERT_NE(prompt.find(sql_literal(f.a)), prompt.npos) << sql_literal(f.a) << "\n" << prompt;
+    }
+    ASSERT_LT(prompt.size(), 1200u);
+  });
+}
+
+TEST(TablesEnvironment, AProblemIsAFunctionOfItsSeed) {
+  std::vector<std::string> first(200), second(200);
+  const auto fill = [](std::vector<std::string>& out) {
+    for (size_t i = 0; i < out.size(); ++i) {
+      const Problem p = tables().sample(i, static_cast<int>(i % 6), Split::kTrain);
+      out[i] = p.messages[0].content + tables().demonstrate(p);
+    }
+  };
+  std::thread other(fill, std::ref(first));
+  fill(second);
+  other.join();
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(std::set<std::string>(first.begin(), first.end()).size(), first.size());
+}
+
+TEST(TablesEnvironment, SplitsKeepOutOfTrainingWhatTheyHoldOut) {
+  std::set<std::string> train_domains, train_families;
+  const auto domain_of = [](const TablesProblem& p) { return p.schema.domain->key; };
+  const auto each = [](Split split, int n, auto use) {
+    for (int difficulty = 0; difficulty <= kMaxDifficulty; ++difficulty)
+      for (int seed = 0; seed < n; ++seed)
+        use(build_tables_problem(static_cast<uint64_t>(seed), difficulty, split, false));
+  };
+  each(Split::kTrain, 600, [&](const TablesProblem& p) {
+    train_domains.insert(domain_of(p));
+    train_families.insert(p.family);
+    if (p.kind != "offtopic") EXPECT_FALSE(is_held_out_composition(p.query)) << p.question;
+  });
+  EXPECT_GE(train_domains.size(), 25u);
+  EXPECT_GE(train_families.size(), 150u);
+  const auto unseen = [](const std::set<std::string>& seen, const std::string& x) {
+    return !seen.contains(x);
+  };
+  each(Split::kSchema, 150, [&](const TablesProblem& p) {
+    EXPECT_TRUE(unseen(train_domains, domain_of(p)));
+    EXPECT_TRUE(p.kind == "offtopic" || !unseen(train_families, p.family)) << p.family;
+  });
+  each(Split::kPhrasing, 150, [&](const TablesProblem& p) {
+    EXPECT_FALSE(unseen(train_domains, domain_of(p)));
+    EXPECT_TRUE(p.kind == "offtopic" || unseen(train_families, p.family)) << p.family;
+  });
+  each(Split::kSchemaAndPhrasing, 150, [&](const TablesProblem& p) {
+    EXPECT_TRUE(unseen(train_domains, domain_of(p)));
+    EXPECT_TRUE(p.kind == "offtopic" || unseen(train_families, p.family)) << p.family;
+  });
+  each(Split::kComposition, 150, [&](const TablesProblem& p) {
+    if (p.kind != "offtopic" && p.kind != "missing")
+      EXPECT_TRUE(is_held_out_composition(p.query)) << p.question;
+  });
+}
+
+TEST(TablesEnvironment, AboutOneQuestionInSevenMustBeDeclined) {
+  int n = 0;
+  for (uint64_t seed = 0; seed < 2000; ++seed)
+    n += build_tables_problem(seed, static_cast<int>(seed % 6), Split::kTrain, false).sql.empty();
+  EXPECT_GT(n, 220);
+  EXPECT_LT(n, 380);
+}
+
+// What the gold SQL gives on the prompt's tables, as a constant.
+std::string constant_select(const QueryResult& result) {
+  std::string sql;
+  for (const auto& row : result.rows) {
+    sql += sql.empty() ? "SELECT " : " UNION ALL SELECT ";
+    for (const SqlValue& v : row) sql += (&v == row.data() ? "" : ", ") + sql_literal(v);
+  }
+  return sql.empty() ? "SELECT 1 WHERE 0" : sql;
+}
+
+struct Hack {
+  std::string name;
+  double reward = 0;
+  int n_right = 0;
+};
+
+TEST(TablesEnvironment, NoHackPays) {
+  std::map<std::string, Hack> hacks;
+  int n = 0;
+  for (uint64_t seed = 0; seed < 900; ++seed, ++n) {
+    const Problem problem = tables().sample(seed, static_cast<int>(seed % 6), Split::kTrain);
+    const TablesProblem p = build_tables_problem(seed, problem.difficulty, problem.split, false);
+    const std::string table = sql_identifier(p.schema.tables[0].name);
+    const std::string sql = p.sql.empty() ? "SELECT 1" : p.sql;
+    std::string constant = "SELECT 1", sample = "SELECT 1";
+    const auto database = prompt_database(p, seed);
+    if (!p.sql.empty()) constant = constant_select(database->query(p.sql).value());
+    const auto first = database->query("SELECT * FROM " + table + " LIMIT 1").value();
+    sample = constant_select(first);
+    const std::vector<std::pair<std::string, std::string>> tries = {
+        {"constant", behind_thought(constant)},
+        {"constant name", behind_thought(constant.substr(0, constant.find(", ")))},
+        {"sample row", behind_thought(sample)},
+        {"zero", behind_thought("SELECT 0")},
+        {"null", behind_thought("SELECT NULL")},
+        {"no rows", behind_thought("SELECT 1 WHERE 0")},
+        {"everything", behind_thought("SELECT * FROM " + table)},
+        {"twice",
+         behind_thought(
+             sql + " UNION ALL " +
+             (sql.find("LIMIT") == sql.npos && sql.find("ORDER") == sql.npos ? sql : "SELECT 1"))},
+        {"with a constant",
+         behind_thought("SELECT * FROM (" + sql + ") UNION ALL SELECT * FROM (" + constant + ")")},
+        {"endless query",
+         behind_thought(
+             "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c")},
+        {"declines", behind_thought("CANNOT: no column for that")},
+        {"declines at length",
+         behind_thought("CANNOT: no column for " + problem.messages[0].content)},
+        {"endless thought", std::string(200'000, 'x')},
+        {"endless thought before the SQL", std::string(200'000, 'x') + "</think>\n" + sql},
+        {"no thought", sql},
+        {"prose", behind_thought("The answer is\n" + sql)},
+        {"two answers", behind_thought(sql + ";\nCANNOT: no column for that")},
+        {"two statements", behind_thought("SELECT 1; " + sql)},
+        {"nothing", ""},
+        {"writes", behind_thought("DELETE FROM " + table)},
+        {"other tables", behind_thought("SELECT sql FROM sqlite_master")},
+    };
+    for (const auto& [name, completion] : tries) {
+      const Score score = tables().score(problem, completion, {});
+      Hack& h = hacks[name];
+      h.reward += score.reward;
+      h.n_right += score.correct;
+      ASSERT_TRUE(std::isfinite(score.reward));
+      ASSERT_TRUE(score.correct ? score.reward == 1 : score.reward <= 0)
+          << name << " " << score.reward;
+      ASSERT_FALSE(score.why.empty());
+    }
+  }
+  for (const auto& [name, h] : hacks) {
+    EXPECT_LT(h.reward / n, 0) << name;
+    EXPECT_LE(h.n_right, n / 200) << name;  // by chance
+  }
+}
+
+TEST(TablesEnvironment, AWrongAnswerCostsMoreThanAnHonestOne) {
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Problem problem = tables().sample(seed, static_cast<int>(seed % 6), Split::kTrain);
+    const TablesProblem p = build_tables_problem(seed, problem.difficulty, problem.split, false);
+    if (p.sql.empty()) continue;
+    for (const double dense : {0.0, 0.3, 1.0, 5.0}) {
+      const RewardOptions o{.dense = dense};
+      const double declines =
+          tables().score(problem, behind_thought("CANNOT: no column for x"), o).reward;
+      const double near = tables()
+                              .score(problem,
+                                     behind_thought("SELECT * FROM (" + p.sql +
+                                                    ") UNION ALL SELECT * FROM (" + p.sql + ")"),
+                                     o)
+                              .reward;
+      const double far = tables().score(problem, behind_thought("SELECT"), o).reward;
+      ASSERT_LT(near, declines) << p.sql;
+      ASSERT_LE(far, near);
+      ASSERT_LT(declines, 0);
+      if (dense == 0.3) ASSERT_LT(far, near);
+    }
+  }
+}
+
+TEST(TablesEnvironment, LengthCountsOnlyForRightAnswersAndOnlyBeyondWhatIsFree) {
+  const Problem problem = tables().sample(3, 1, Split::kTrain);
+  const std::string right = tables().demonstrate(problem);
+  const RewardOptions o{.length = 0.1, .length_free_tokens = 200};
+  EXPECT_EQ(tables().score(problem, right, o).reward, 1);
+  std::string longer;
+  for (int i = 0; i < 300; ++i) longer += "so ";
+  const double reward = tables().score(problem, longer + right, o).reward;
+  EXPECT_LT(reward, 1);
+  EXPECT_GT(reward, 0.7);
+  EXPECT_EQ(tables().score(problem, longer + "</think>\nSELECT", o).reward, -0.2 + 0);
+}
+
+TEST(TablesEnvironment, NamesOfEnvironmentsAndSplitsAreTold) {
+  EXPECT_NE(make_environment("chess").message().find("tables"), std::string::npos);
+  EXPECT_EQ(read_split("schema-phrasing").value(), Split::kSchemaAndPhrasing);
+  EXPECT_NE(read_split("test").message().find("composition"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fathom

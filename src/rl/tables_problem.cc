@@ -1,0 +1,127 @@
+// See tables_problem_impl.h: building.
+#include "rl/tables_problem_impl.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fathom {
+namespace {
+
+constexpr double kUnanswerable = 0.15, kOfftopic = 0.2;  // the latter of the former
+constexpr uint64_t kPromptStream = 1'000'000;
+
+bool holds_out_phrasing(Split split) {
+  return split == Split::kPhrasing || split == Split::kSchemaAndPhrasing;
+}
+
+class ProblemMaker {
+ public:
+  ProblemMaker(uint64_t seed, int difficulty, Split split, bool answerable)
+      : draw_(seed, static_cast<uint64_t>(split) * 64 + static_cast<uint64_t>(difficulty)),
+        difficulty_(difficulty),
+        split_(split) {
+    unanswerable_ = !answerable && draw_.chance(kUnanswerable);
+    offtopic_ = unanswerable_ && draw_.chance(kOfftopic);
+  }
+
+  TablesProblem make() {
+    for (int i = 0; i < 500; ++i) {
+      p_ = {};
+      const bool held_out = split_ == Split::kSchema || split_ == Split::kSchemaAndPhrasing;
+      p_.schema = sample_schema(draw_, {held_out, difficulty_ == kMaxDifficulty});
+      if (offtopic_ ? make_offtopic() : make_query()) return std::move(p_);
+    }
+    FATHOM_CHECK(false);
+  }
+
+ private:
+  bool make_offtopic() {
+    auto [question, term] = offtopic_question(draw_, p_.schema, holds_out_phrasing(split_));
+    p_.question = question;
+    p_.family = p_.kind = "offtopic";
+    decline(term);
+    p_.missing_names = {term};
+    return true;
+  }
+
+  void decline(const std::string& words) {
+    p_.missing = words;
+    p_.plan.columns.push_back({"", words});
+    p_.plan.check = plan_check(p_.plan);
+  }
+
+  bool make_query() {
+    std::optional<ColumnRef> phantom;
+    if (unanswerable_) {
+      const std::optional<size_t> column = add_phantom(draw_, p_.schema);
+      if (!column.has_value()) return false;
+      phantom = ColumnRef{0, *column};
+    }
+    for (int i = 0; i < 12; ++i) {
+      const Result<TableQuery> query = sample_query(draw_, p_.schema, difficulty_, split_, phantom);
+      if (!query.ok()) continue;
+      const Result<WrittenQuestion> question =
+          write_question(draw_, p_.schema, query.value(), holds_out_phrasing(split_));
+      if (!question.ok()) continue;
+      p_.query = query.value();
+      p_.question = question.value().text;
+      p_.family = question.value().family;
+      p_.kind = shape_name(p_.query.shape);
+      if (p_.query.joined) p_.kind += "+join";
+      if (phantom.has_value())
+        without_phantom(*phantom, question.value());
+      else
+        plan(question.value());
+      return true;
+    }
+    return false;
+  }
+
+  void plan(const WrittenQuestion& question) {
+    p_.plan = plan_of_query(p_.schema, p_.query, question.why);
+    p_.sql = query_sql(p_.schema, p_.plan);
+  }
+
+  void without_phantom(const ColumnRef& phantom, const WrittenQuestion& question) {
+    p_.kind = "missing";
+    const SchemaColumn column = p_.schema.tables[0].columns.back();
+    const auto why = question.why.find(phantom);
+    const std::string words = why == question.why.end() ? column.words : why->second;
+    decline(words);
+    p_.missing_names = column.about->names;
+    p_.missing_names.push_back(words);
+    p_.schema.tables[0].columns.pop_back();
+    std::erase_if(p_.query.filters, [&](const TableFilter& f) {
+      return ColumnRef{f.table, f.column} == phantom;
+    });
+  }
+
+  Draw draw_;
+  int difficulty_;
+  Split split_;
+  bool unanswerable_ = false, offtopic_ = false;
+  TablesProblem p_;
+};
+
+}  // namespace
+
+TablesProblem build_tables_problem(uint64_t seed, int difficulty, Split split, bool answerable) {
+  return ProblemMaker(seed, std::clamp(difficulty, 0, kMaxDifficulty), split, answerable).make();
+}
+
+std::unique_ptr<Database> prompt_database(const TablesProblem& problem, uint64_t seed) {
+  Draw draw(seed, kPromptStream);
+  std::vector<TableFilter> filters = problem.query.filters;
+  if (problem.missing.empty()) filters = row_filters(problem.query);
+  return make_database(draw, problem.schema, {draw.between(8, 20), &filters});
+}
+
+std::string tables_demonstration(const TablesProblem& p) {
+  return fmt::format("{}</think>\n{}", plan_text(p.plan),
+                     p.sql.empty() ? cannot_text(p.missing) : p.sql);
+}
+
+}  // namespace fathom

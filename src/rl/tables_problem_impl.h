@@ -1,0 +1,41 @@
+// A whole problem of the `tables` environment: schema, question, plan, SQL; and the databases that
+// an answer is tried on. `repair` builds on it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rl/environment.h"
+#include "rl/tables_phrases_impl.h"
+
+namespace fathom {
+
+struct TablesProblem {
+  TableSchema schema = {};
+  TableQuery query = {};
+  std::string question = {}, family = {}, kind = {};
+  TablePlan plan = {};
+  std::string sql = {};                    // empty: the tables cannot answer
+  std::string missing = {};                // then: what they miss, in the question's words
+  std::vector<std::string> missing_names;  // any of these names it as well
+};
+
+/// A function of its arguments alone. `answerable`: never a question that must be declined.
+TablesProblem build_tables_problem(uint64_t seed, int difficulty, Split split, bool answerable);
+/// The database whose tables the prompt shows.
+std::unique_ptr<Database> prompt_database(const TablesProblem& problem, uint64_t seed);
+std::string tables_demonstration(const TablesProblem& problem);
+
+/// How a completion did on databases that the prompt does not show.
+Score score_tables_answer(const TablesProblem& problem, uint64_t seed, std::string_view completion,
+                          const RewardOptions& options);
+
+/// Words and marks of `text`: about a tokenizer's tokens.
+int64_t count_words(std::string_view text);
+/// Of a right answer, by its length; at least 0.
+double right_reward(std::string_view completion, const RewardOptions& options);
+/// Of an answer that declines where it should not: above any wrong one's.
+double needless_decline_reward(const RewardOptions& options);
+
+}  // namespace fathom
