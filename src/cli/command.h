@@ -28,6 +28,7 @@ std::function<int()> add_chat(CLI::App& sub);
 std::function<int()> add_analyze(CLI::App& sub);
 std::function<int()> add_train(CLI::App& sub);
 std::function<int()> add_sft(CLI::App& sub);
+std::function<int()> add_env(CLI::App& sub);
 std::function<int()> add_bench(CLI::App& sub);
 std::function<int()> add_cost(CLI::App& sub);
 

@@ -20,6 +20,7 @@ const Command kCommands[] = {
     {"init", "A checkpoint of any config with seeded random weights", add_init},
     {"train", "Pretrain a model as RUN.toml says", add_train},
     {"sft", "Tune a checkpoint on conversations, as RUN.toml says", add_sft},
+    {"env", "Problems with verifiable rewards: samples, right answers, scores", add_env},
     {"logits", "Logits of a list of tokens, as an array for numpy", add_logits},
     {"bench", "Speed of a model or of training, beside the machine's own limits", add_bench},
     {"cost", "The books: what a model, a run and a token cost", add_cost},

@@ -14,6 +14,9 @@ struct EnvironmentRow {
 };
 constexpr EnvironmentRow kEnvironments[] = {
     {"tables", make_tables_environment},
+    {"repair", make_repair_environment},
+    {"arithmetic", make_arithmetic_environment},
+    {"countdown", make_countdown_environment},
 };
 
 constexpr std::pair<Split, std::string_view> kSplits[] = {

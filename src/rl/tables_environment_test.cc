@@ -55,8 +55,8 @@ TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
       ASSERT_FALSE(c.why.empty()) << p.question << "\n" << p.sql;
     }
     for (const TableFilter& f : p.query.filters) {  // the index shows values as they are
-      if (f.op == FilterOp::kEqual)
-        ASSERT_NE(prompt.find(sql_literal(f.a)), prompt.npos) << sql_literal(f.a) << "\n" << prompt;
+      if (f.op != FilterOp::kEqual) continue;
+      ASSERT_NE(prompt.find(sql_literal(f.a)), prompt.npos) << sql_literal(f.a) << "\n" << prompt;
     }
     ASSERT_LT(prompt.size(), 1200u);
   });
@@ -79,6 +79,13 @@ TEST(TablesEnvironment, AProblemIsAFunctionOfItsSeed) {
 
 TEST(TablesEnvironment, SplitsKeepOutOfTrainingWhatTheyHoldOut) {
   std::set<std::string> train_domains, train_families;
+  const auto held_out = [](const TablesProblem& p) {  // the sentence of the file that was filled
+    const size_t slash = p.family.find('/');
+    return table_phrases()
+        .shapes.at(p.family.substr(0, slash))
+        .at(std::stoul(p.family.substr(slash + 1)))
+        .held_out;
+  };
   const auto domain_of = [](const TablesProblem& p) { return p.schema.domain->key; };
   const auto each = [](Split split, int n, auto use) {
     for (int difficulty = 0; difficulty <= kMaxDifficulty; ++difficulty)
@@ -88,7 +95,8 @@ TEST(TablesEnvironment, SplitsKeepOutOfTrainingWhatTheyHoldOut) {
   each(Split::kTrain, 600, [&](const TablesProblem& p) {
     train_domains.insert(domain_of(p));
     train_families.insert(p.family);
-    if (p.kind != "offtopic") EXPECT_FALSE(is_held_out_composition(p.query)) << p.question;
+    EXPECT_TRUE(p.kind == "offtopic" || !held_out(p)) << p.family;
+    EXPECT_TRUE(p.kind == "offtopic" || !is_held_out_composition(p.query)) << p.question;
   });
   EXPECT_GE(train_domains.size(), 25u);
   EXPECT_GE(train_families.size(), 150u);
@@ -97,19 +105,19 @@ TEST(TablesEnvironment, SplitsKeepOutOfTrainingWhatTheyHoldOut) {
   };
   each(Split::kSchema, 150, [&](const TablesProblem& p) {
     EXPECT_TRUE(unseen(train_domains, domain_of(p)));
-    EXPECT_TRUE(p.kind == "offtopic" || !unseen(train_families, p.family)) << p.family;
+    EXPECT_TRUE(p.kind == "offtopic" || !held_out(p)) << p.family;
   });
   each(Split::kPhrasing, 150, [&](const TablesProblem& p) {
     EXPECT_FALSE(unseen(train_domains, domain_of(p)));
-    EXPECT_TRUE(p.kind == "offtopic" || unseen(train_families, p.family)) << p.family;
+    EXPECT_TRUE(p.kind == "offtopic" || held_out(p)) << p.family;
   });
   each(Split::kSchemaAndPhrasing, 150, [&](const TablesProblem& p) {
     EXPECT_TRUE(unseen(train_domains, domain_of(p)));
-    EXPECT_TRUE(p.kind == "offtopic" || unseen(train_families, p.family)) << p.family;
+    EXPECT_TRUE(p.kind == "offtopic" || held_out(p)) << p.family;
   });
   each(Split::kComposition, 150, [&](const TablesProblem& p) {
-    if (p.kind != "offtopic" && p.kind != "missing")
-      EXPECT_TRUE(is_held_out_composition(p.query)) << p.question;
+    const bool declined = p.kind == "offtopic" || p.kind == "missing";
+    EXPECT_TRUE(declined || is_held_out_composition(p.query)) << p.question;
   });
 }
 
@@ -140,7 +148,7 @@ struct Hack {
 TEST(TablesEnvironment, NoHackPays) {
   std::map<std::string, Hack> hacks;
   int n = 0;
-  for (uint64_t seed = 0; seed < 900; ++seed, ++n) {
+  for (uint64_t seed = 0; seed < 500; ++seed, ++n) {
     const Problem problem = tables().sample(seed, static_cast<int>(seed % 6), Split::kTrain);
     const TablesProblem p = build_tables_problem(seed, problem.difficulty, problem.split, false);
     const std::string table = sql_identifier(p.schema.tables[0].name);
@@ -206,6 +214,8 @@ TEST(TablesEnvironment, AWrongAnswerCostsMoreThanAnHonestOne) {
       const RewardOptions o{.dense = dense};
       const double declines =
           tables().score(problem, behind_thought("CANNOT: no column for x"), o).reward;
+      const bool may_be_empty = p.sql.find("HAVING") != p.sql.npos;  // nothing twice is nothing
+      if (may_be_empty) continue;
       const double near = tables()
                               .score(problem,
                                      behind_thought("SELECT * FROM (" + p.sql +
@@ -216,7 +226,7 @@ TEST(TablesEnvironment, AWrongAnswerCostsMoreThanAnHonestOne) {
       ASSERT_LT(near, declines) << p.sql;
       ASSERT_LE(far, near);
       ASSERT_LT(declines, 0);
-      if (dense == 0.3) ASSERT_LT(far, near);
+      ASSERT_TRUE(dense != 0.3 || far < near);
     }
   }
 }

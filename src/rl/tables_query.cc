@@ -163,7 +163,11 @@ class QueryMaker {
       f.column = number(false);
     }
     if (!f.column.has_value()) return no_column();
-    if (at(*f.column).about->is_year() && f.function == "avg") f.function = "max";
+    const SchemaColumn& c = at(*f.column);
+    if (c.about->is_year() && f.function == "avg") f.function = "max";
+    // Of few possible values the least is nearly always there.
+    const bool narrow = c.type == ColumnType::kInteger && c.high - c.low < 15;
+    if (narrow && (f.function == "min" || f.function == "max")) f.function = "avg";
     return {};
   }
 
@@ -226,7 +230,8 @@ class QueryMaker {
                                                FilterOp::kAtLeast, FilterOp::kLess};
     q_.having = draw_.pick(kOps);
     if (!q_.figure.column.has_value()) {
-      q_.having_value = static_cast<double>(draw_.between(3, 9));
+      const bool less = q_.having == FilterOp::kLess;  // of some eight rows a group
+      q_.having_value = static_cast<double>(less ? draw_.between(6, 12) : draw_.between(3, 9));
       return;
     }
     const SchemaColumn& c = at(*q_.figure.column);
@@ -236,6 +241,9 @@ class QueryMaker {
     if (q_.figure.function == "min") x = c.low + (c.high - c.low) * 0.1;
     if (q_.figure.function == "max") x = c.low + (c.high - c.low) * 0.9;
     q_.having_value = nice(x, c);
+    const bool of_one_row = q_.figure.function != "sum";
+    if (of_one_row && (q_.having_value <= c.low || q_.having_value >= c.high))
+      q_.having_value = c.type == ColumnType::kInteger ? std::round(x) : std::round(x * 100) / 100;
   }
 
   Status fill_group_shape() {

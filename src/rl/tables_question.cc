@@ -305,6 +305,8 @@ class QuestionWriter {
   // What was not said by a word of its own: the names of the rows.
   WrittenQuestion finished(const std::string& text, const std::string& family) {
     if (q_.name.has_value()) words_.because(*q_.name, words_.row(q_.base));
+    if (q_.shape == Shape::kLatest) words_.because(*q_.date, "latest");
+    if (q_.shape == Shape::kEarliest) words_.because(*q_.date, "earliest");
     WrittenQuestion out{tidy(text), words_.take_why(), family};
     if (out.text.ends_with('?') && draw_.chance(0.25)) out.text.pop_back();
     if (draw_.chance(0.25)) {

@@ -67,7 +67,7 @@ class RowMaker {
       draw_.shuffle(pool);
       const bool name = schema_.tables[t].columns[c].about->kind == ConceptKind::kName;
       if (!wish_.all_values && !name) {
-        const size_t least = std::min<size_t>(pool.size(), 3);
+        const size_t least = std::min<size_t>(pool.size(), 2);
         pool.resize(static_cast<size_t>(
             draw_.between(static_cast<int64_t>(least), static_cast<int64_t>(pool.size()))));
       }

@@ -103,7 +103,7 @@ void fill_pool(Draw& draw, SchemaColumn& column) {
   std::vector<std::string> values = column.about->values;
   draw.shuffle(values);
   const bool name = column.about->kind == ConceptKind::kName;
-  const size_t most = name ? 30 : static_cast<size_t>(draw.between(3, 9));
+  const size_t most = name ? 30 : static_cast<size_t>(draw.between(4, 9));
   if (values.size() > most) values.resize(most);
   const double style = draw.uniform();
   for (std::string& v : values) {

@@ -94,6 +94,7 @@ class TrialMaker {
     trial.gold = std::move(gold).value();
     auto& rows = trial.gold.rows;
     tells_apart_ = !rows.empty() && !all_null(trial.gold);
+    if (tells_apart_ && p_.query.limit == 1) tells_apart_ = rows[0][0].index() != 0;
     const size_t limit = static_cast<size_t>(p_.query.limit);
     if (limit > 0 && rows.size() > limit) {
       tells_apart_ = tells_apart_ && !same_value(rows[limit - 1].back(), rows[limit].back());

@@ -1,0 +1,154 @@
+#include "rl/environment.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "rl/arithmetic_working_impl.h"
+#include "rl/tables_problem_impl.h"
+
+namespace fathom {
+namespace {
+
+const Environment& environment(const std::string& name) {
+  static const auto all = [] {
+    std::map<std::string, std::unique_ptr<Environment>> map;
+    for (const std::string& n : environment_names()) map[n] = make_environment(n).value();
+    return map;
+  }();
+  return *all.at(name);
+}
+
+double reward(const std::string& name, const Problem& problem, const std::string& completion) {
+  return environment(name).score(problem, completion, {}).reward;
+}
+
+TEST(Environments, DemonstrationsAreRightInEachSplitAndAtEachDifficulty) {
+  for (const char* const name : {"repair", "arithmetic", "countdown"}) {
+    for (const Split split : all_splits()) {
+      for (uint64_t seed = 0; seed < 240; ++seed) {
+        const Problem p = environment(name).sample(seed, static_cast<int>(seed % 6), split);
+        const std::string text = environment(name).demonstrate(p);
+        const Score s = environment(name).score(p, text, {});
+        ASSERT_EQ(s.reward, 1) << name << " " << s.why << "\n"
+                               << p.messages[0].content << "\n"
+                               << text;
+        ASSERT_TRUE(s.correct && s.well_formed && !s.should_decline);
+      }
+    }
+  }
+}
+
+TEST(Environments, TextWithoutFormEarnsNothing) {
+  for (const std::string& name : environment_names()) {
+    for (uint64_t seed = 0; seed < 60; ++seed) {
+      const Problem p = environment(name).sample(seed, static_cast<int>(seed % 6), Split::kTrain);
+      const std::string right = environment(name).demonstrate(p);
+      const std::string answer = right.substr(right.find("</think>") + 9);
+      for (const std::string& text :
+           {answer, std::string("x"), std::string(), std::string("a</think>"),
+            right + "\nThat is it.\n", "a</think>b</think>" + answer, std::string(100'000, '1'),
+            std::string(100'000, '1') + "</think>" + answer,
+            "a</think>\nThe answer is:\n" + answer})
+        ASSERT_LT(reward(name, p, text), 0) << name << text.substr(0, 200);
+    }
+  }
+}
+
+TEST(Environments, ProblemsOfTrainingAreInNoOtherSplit) {
+  for (const char* const name : {"arithmetic", "countdown"}) {
+    std::set<std::string> train;
+    for (uint64_t seed = 0; seed < 3000; ++seed)
+      train.insert(environment(name)
+                       .sample(seed, static_cast<int>(seed % 3), Split::kTrain)
+                       .messages[0]
+                       .content);
+    for (const Split split : {Split::kSchema, Split::kPhrasing, Split::kComposition})
+      for (uint64_t seed = 0; seed < 500; ++seed)
+        EXPECT_FALSE(train.contains(
+            environment(name).sample(seed, static_cast<int>(seed % 3), split).messages[0].content));
+  }
+}
+
+TEST(Repair, TheAttemptFailsAndRepeatingItDoesNotPay) {
+  std::set<std::string> kinds;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Problem p = environment("repair").sample(seed, static_cast<int>(seed % 6), Split::kTrain);
+    kinds.insert(p.kind);
+    ASSERT_EQ(p.messages.size(), 3u);
+    const bool failed = p.messages[2].content.starts_with("The query failed. SQL: ");
+    ASSERT_TRUE(failed || p.messages[2].content == table_feedback_empty()) << p.messages[2].content;
+    const TableAnswer attempt = read_table_answer(p.messages[1].content);
+    ASSERT_TRUE(attempt.well_formed) << p.messages[1].content << attempt.why;
+    ASSERT_LT(reward("repair", p, "again\n</think>\n" + attempt.sql), 0);
+    ASSERT_LT(reward("repair", p, "no\n</think>\nCANNOT: no column for that"), 0);
+  }
+  EXPECT_GE(kinds.size(), 6u);
+}
+
+TEST(Arithmetic, WorkingIsWrittenDigitByDigit) {
+  EXPECT_EQ(addition_working(4837, 965),
+            "7+5=12 | 2\n3+6+1=10 | 02\n8+9+1=18 | 802\n4+0+1=5 | 5802\n");
+  EXPECT_EQ(subtraction_working(403, 178), "3-8+10=5 | 5\n0-7-1+10=2 | 25\n4-1-1=2 | 225\n");
+  EXPECT_EQ(multiplication_working(48, 6), "8*6=48 | 8\n4*6+4=28 | 288\n");
+  EXPECT_EQ(division_working(937, 6), "9/6=1 r3 | 1\n33/6=5 r3 | 15\n37/6=6 r1 | 156\n");
+}
+
+// What the last line of the working shows behind its bar.
+std::string result_of(const std::string& working) {
+  return working.substr(working.rfind("| ") + 2, working.size() - working.rfind("| ") - 3);
+}
+
+TEST(Arithmetic, WorkingEndsInTheResult) {
+  const int64_t numbers[] = {0,   1,    9,    10,     99,         100,       101,
+                             909, 1000, 4711, 99'999, 12'345'678, 99'999'999};
+  for (const int64_t a : numbers) {
+    for (const int64_t b : numbers) {
+      EXPECT_EQ(std::stoll(result_of(addition_working(a, b))), a + b);
+      if (a >= b) {
+        EXPECT_EQ(std::stoll(result_of(subtraction_working(a, b))), a - b);
+      }
+    }
+    EXPECT_EQ(result_of(multiplication_working(a, 7)), std::to_string(a * 7));
+    if (a >= 12) {
+      EXPECT_EQ(result_of(division_working(a, 12)), std::to_string(a / 12));
+    }
+  }
+}
+
+TEST(Arithmetic, TheNumberCountsAndNotItsSpelling) {
+  for (uint64_t seed = 0; seed < 400; ++seed) {
+    const Problem p =
+        environment("arithmetic").sample(seed, static_cast<int>(seed % 6), Split::kTrain);
+    const std::string right = environment("arithmetic").demonstrate(p);
+    const std::string answer = right.substr(right.find("</think>") + 9);
+    ASSERT_EQ(reward("arithmetic", p, "x</think>\n" + answer + "."), 1);
+    ASSERT_LT(reward("arithmetic", p, "x</think>\n" + answer + "1"), 0);
+    ASSERT_LT(reward("arithmetic", p, "x</think>\n1" + answer), 0);
+    ASSERT_LT(reward("arithmetic", p, "x</think>\nnan"), 0);
+  }
+}
+
+Problem countdown_of(const std::string& numbers_and_target) {
+  for (uint64_t seed = 0;; ++seed) {
+    const Problem p = environment("countdown").sample(seed, 0, Split::kTrain);
+    if (p.messages[0].content.find(numbers_and_target) != std::string::npos) return p;
+  }
+}
+
+TEST(Countdown, IsVerifiedExactly) {
+  const Problem p = countdown_of("Reach 12 with ");
+  const std::string right = environment("countdown").demonstrate(p);
+  const std::string expression = right.substr(right.find("</think>") + 9);
+  EXPECT_EQ(reward("countdown", p, "x</think>" + expression), 1);
+  EXPECT_EQ(reward("countdown", p, "x</think>( " + expression + " ) = 12"), 1);
+  for (const char* wrong :
+       {"12", "6+6", "(1/3)*36", "1e1", "", "3*(", "12=12", "0/0", "999999*999999*999999",
+        "((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))"})
+    EXPECT_LT(reward("countdown", p, std::string("x</think>") + wrong), 0) << wrong;
+  EXPECT_LT(reward("countdown", p, "x</think>" + expression + "+0"), 0);
+  EXPECT_LT(reward("countdown", p, "x</think>" + expression + "*1"), 0);
+}
+
+}  // namespace
+}  // namespace fathom
