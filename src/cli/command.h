@@ -29,6 +29,10 @@ std::function<int()> add_analyze(CLI::App& sub);
 std::function<int()> add_train(CLI::App& sub);
 std::function<int()> add_sft(CLI::App& sub);
 std::function<int()> add_env(CLI::App& sub);
+std::function<int()> add_rl(CLI::App& sub);
+std::function<int()> add_distill(CLI::App& sub);
+std::function<int()> add_sample(CLI::App& sub);
+std::function<int()> add_eval(CLI::App& sub);
 std::function<int()> add_bench(CLI::App& sub);
 std::function<int()> add_cost(CLI::App& sub);
 

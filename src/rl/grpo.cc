@@ -143,7 +143,8 @@ double grpo_loss(View<float> dlogp, GrpoStats& stats, View<const float> logp, st
       const double token_ratio = std::exp(rollout.log_ratio(t));
       const double importance = masked ? 0 : rollout.importance(t);
       // A sequence's ratio has 1/length of each token's logarithm in it; summed over its tokens that is the derivative once.
-      const Surrogate s = surrogate_of(o.ratio == RatioKind::kSequence ? sequence_ratio : token_ratio, span.advantage, o);
+      const double advantage = span.advantage + (references.token_advantage.empty() ? 0.0 : double{references.token_advantage[t]});
+      const Surrogate s = surrogate_of(o.ratio == RatioKind::kSequence ? sequence_ratio : token_ratio, advantage, o);
       const Term kl = o.kl_beta > 0 ? kl_of(logp[t], references.logp_ref[t], token_ratio, o) : Term{};
       loss -= weight * (importance * s.value - o.kl_beta * kl.value);
       dlogp[t] = static_cast<float>(-weight * (importance * s.derivative - o.kl_beta * kl.derivative));

@@ -77,6 +77,7 @@ struct GrpoReferences {
   std::span<const float> logp_old;      // the policy before the step's first update
   std::span<const float> logp_ref;      // the reference model
   std::span<const float> logp_rollout;  // as the rollout was sampled; empty: logp_old
+  std::span<const float> token_advantage = {};  // added to the rollout's; empty: 0
 };
 
 /// What the whole step divides by, over all its micro-batches.

@@ -21,10 +21,13 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kMostPoints = 800;
 
 // The fields of a step that are drawn, by their names in log.jsonl.
-constexpr const char* kFields[] = {
-    "step",         "tokens",         "seconds",      "loss_ce", "loss_mtp", "grad_norm",
-    "lr",           "batch_size",     "tokens_per_s", "mfu",     "balance",  "maxvio_mean",
-    "dead_experts", "router_entropy", "bias_mean",    "bias_max"};
+constexpr const char* kFields[] = {"step", "tokens", "seconds", "loss_ce", "loss_mtp", "grad_norm",
+                                   "lr", "batch_size", "tokens_per_s", "mfu", "balance",
+                                   "maxvio_mean", "dead_experts", "router_entropy", "bias_mean",
+                                   "bias_max",
+                                   // reinforcement learning's
+                                   "reward_mean", "correct", "pass_k", "length_mean", "entropy",
+                                   "kl", "teacher_kl", "logp_mismatch_max", "rollout_tokens_per_s"};
 
 struct Columns {
   std::vector<std::vector<double>> fields{std::size(kFields)};  // NaN where a line has none
@@ -55,9 +58,9 @@ void add_line(Columns& c, const Json& line) {
                                                                          : NAN);
     }
   }
-  if (!std::isnan(number(line, "val_bpb"))) {
-    c.validation.push_back(
-        {line["step"], line["tokens"], line["seconds"], line["val_bpb"], line["val_loss"]});
+  if (!std::isnan(number(line, "val_loss"))) {
+    const Json bpb = line.contains("val_bpb") ? line["val_bpb"] : Json();
+    c.validation.push_back({line["step"], line["tokens"], line["seconds"], bpb, line["val_loss"]});
   }
   c.last = line;
 }
@@ -134,8 +137,14 @@ std::string summary(const Columns& c) {
   cell("steps", fmt::format("{}", number(c.last, "step")));
   cell("tokens", human_count(number(c.last, "tokens")));
   cell("time", human_duration(number(c.last, "seconds")));
+  if (const double reward = number(c.last, "reward_mean"); !std::isnan(reward)) {
+    cell("reward", fmt::format("{:.3f}", reward));
+    cell("right answers", fmt::format("{:.1f} %", 100 * number(c.last, "correct")));
+    cell("answers' tokens/s, median", human_count(median(c.of("rollout_tokens_per_s"))));
+    return "<dl>" + cells + "</dl>";
+  }
   cell("loss", fmt::format("{:.4f}", number(c.last, "loss_ce")));
-  if (!c.validation.empty())
+  if (!c.validation.empty() && !c.validation.back()[3].is_null())
     cell("held-out bits per byte", fmt::format("{:.4f}", c.validation.back()[3].get<double>()));
   cell("tokens/s, median", human_count(median(c.of("tokens_per_s"))));
   cell("MFU, median", fmt::format("{:.1f} %", 100 * median(c.of("mfu"))));

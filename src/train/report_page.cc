@@ -46,6 +46,13 @@ const line = (name, ys, color) => ({ name, ys, color, val: false });
 const held = (name, ys, color) => ({ name, ys, color, val: true });
 const layers = data.layer_maxvio.map((ys, i) => ({ name: 'layer ' + data.layers[i], ys, color: 'thin', val: false, quiet: true }));
 const charts = [
+  { title: 'Reward, mean of the rollouts', lines: [line('reward', F.reward_mean, 'a')] },
+  { title: 'Right answers, share', lines: [line('of the rollouts', F.correct, 'a'), line('groups with one', F.pass_k, 'b')], zero: true },
+  { title: 'Tokens of an answer', lines: [line('mean', F.length_mean, 'a')], zero: true },
+  { title: 'Entropy of the policy, nats per token', lines: [line('entropy', F.entropy, 'a')], zero: true },
+  { title: 'KL, nats per token', lines: [line('to the reference', F.kl, 'a'), line('to the teacher', F.teacher_kl, 'b')], zero: true },
+  { title: 'Largest difference of log-probabilities, rollout and trainer', lines: [line('difference', F.logp_mismatch_max, 'b')], zero: true },
+  { title: 'Tokens of answers per second', lines: [line('tokens/s', F.rollout_tokens_per_s, 'a')], zero: true },
   { title: 'Loss, nats per token', lines: [line('next token', F.loss_ce, 'a'), line('MTP', F.loss_mtp.map(y => y || null), 'b'), held('held out', val(4), 'c')], head: true },
   { title: 'Held-out bits per byte', lines: [held('bits per byte', val(3), 'c')], head: true },
   { title: 'Learning rate', lines: [line('rate', F.lr, 'a')], zero: true },

@@ -1,0 +1,18 @@
+// Rollout records: rollouts/step-00000050.jsonl, one line a rollout, enough to draw it again (its
+// tokens, seed, stream and the version of the weights) and to see why it got its reward. In exact
+// numerics the same weights, prompt, seed and stream give the same tokens, log-probabilities and
+// experts to the bit, so neither logits nor routing need be kept.
+#pragma once
+
+#include <filesystem>
+
+#include "base/status.h"
+#include "rl/rollout_step.h"
+
+namespace fathom {
+
+/// Writes one step's records and removes all but the `keep` newest files.
+Status write_rollout_records(const std::filesystem::path& directory, int64_t step,
+                             const RolloutStep& rollouts, const Tokenizer& tokenizer, int64_t keep);
+
+}  // namespace fathom
