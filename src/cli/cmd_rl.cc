@@ -113,12 +113,31 @@ int run_rl_command(const TrainingArguments& args, bool wants_teacher) {
   return 0;
 }
 
+// The options of the loss that a remedy's name means.
+std::vector<std::string> remedy_overrides(const std::string& remedy) {
+  if (remedy == "tis") return {"rl.importance=\"truncated\""};
+  if (remedy == "mis") return {"rl.importance=\"masked\""};
+  if (remedy == "gspo")
+    return {"rl.ratio=\"sequence\"", "rl.clip_eps_low=3e-4", "rl.clip_eps_high=4e-4"};
+  return {};
+}
+
 }  // namespace
 
 std::function<int()> add_rl(CLI::App& sub) {
   auto args = add_training_arguments(sub, "rl");
+  auto noise = std::make_shared<std::string>(), remedy = std::make_shared<std::string>();
+  sub.add_option("--rollout-noise", *noise,
+                 "A mismatch put in on purpose: fp8, kernel, routing, retokenise")
+      ->check(CLI::IsMember({"none", "fp8", "kernel", "routing", "retokenise"}));
+  sub.add_option("--remedy", *remedy, "What is done about it: tis, mis, gspo")
+      ->check(CLI::IsMember({"none", "tis", "mis", "gspo"}));
   sub.footer("Ctrl-C saves a checkpoint and stops. Settings: docs/r1.md.");
-  return [args] { return run_rl_command(*args, /*wants_teacher=*/false); };
+  return [args, noise, remedy] {
+    if (!noise->empty()) args->overrides.push_back(fmt::format("lab.noise=\"{}\"", *noise));
+    for (const std::string& o : remedy_overrides(*remedy)) args->overrides.push_back(o);
+    return run_rl_command(*args, /*wants_teacher=*/false);
+  };
 }
 
 std::function<int()> add_distill(CLI::App& sub) {

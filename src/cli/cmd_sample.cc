@@ -19,7 +19,7 @@ struct SampleArguments {
   std::vector<std::string> environments, splits = {"train"};
   SftWriteOptions how;
   int64_t threads = 0;
-  bool demonstrate = false, json = false;
+  bool json = false;
 };
 
 Result<SftWriteCounts> write_samples(const SampleArguments& args, const SftWriteOptions& how,
@@ -29,7 +29,6 @@ Result<SftWriteCounts> write_samples(const SampleArguments& args, const SftWrite
     progress.update(done, total);
     return true;
   };
-  if (args.demonstrate) return write_demonstrations(args.out, problems, how, told);
   EngineOptions options;
   options.model.compute = args.compute == "f32" ? Compute::kF32 : Compute::kBf16;
   FATHOM_ASSIGN_OR_RETURN(const auto directory, find_model(args.model));
@@ -41,8 +40,6 @@ Result<SftWriteCounts> write_samples(const SampleArguments& args, const SftWrite
 }
 
 Result<SftWriteCounts> sample_data(const SampleArguments& args) {
-  if (args.demonstrate == !args.model.empty())
-    return Status::error("sample: one of -m MODEL and --demonstrate wanted");
   std::vector<MixPart> parts;
   for (const std::string& name : args.environments) parts.push_back({name, 1});
   FATHOM_ASSIGN_OR_RETURN(const ProblemSet problems, ProblemSet::open(parts));
@@ -66,8 +63,6 @@ int run_sample(const SampleArguments& args) {
                                       {"answers", c.answers},   {"right", c.right},
                                       {"written", c.written},   {"out", args.out}};
     fmt::print("{}\n", j.dump());
-  } else if (args.demonstrate) {
-    fmt::print("{}: {} demonstrations\n", args.out, c.written);
   } else {
     fmt::print("{}: {} samples; {} of {} problems solved, {} of {} answers right\n", args.out,
                c.written, c.solved, c.problems, c.right, c.answers);
@@ -79,8 +74,7 @@ int run_sample(const SampleArguments& args) {
 
 std::function<int()> add_sample(CLI::App& sub) {
   auto a = std::make_shared<SampleArguments>();
-  sub.add_option("-m,--model", a->model, "Keep this model's right answers");
-  sub.add_flag("--demonstrate", a->demonstrate, "Write the environments' own answers: no model");
+  sub.add_option("-m,--model", a->model, "Model")->required();
   sub.add_option("-o,--out", a->out, "The JSONL file, as `fathom sft` reads it")->required();
   sub.add_option("--env", a->environments, "tables, repair, arithmetic, countdown")
       ->required()

@@ -23,7 +23,7 @@ const Command kCommands[] = {
     {"env", "Problems with verifiable rewards: samples, right answers, scores", add_env},
     {"rl", "Teach a checkpoint by problems whose answers can be checked", add_rl},
     {"distill", "Teach a checkpoint by a teacher's probabilities of its own answers", add_distill},
-    {"sample", "Samples to tune on: demonstrations, or a model's right answers", add_sample},
+    {"sample", "Samples to tune on: a model's own right answers", add_sample},
     {"eval", "Quality of a model on tasks", add_eval},
     {"logits", "Logits of a list of tokens, as an array for numpy", add_logits},
     {"bench", "Speed of a model or of training, beside the machine's own limits", add_bench},

@@ -138,26 +138,5 @@ TEST_F(EvaluateTest, RightAnswersAreKeptShortestFirstAndReadAsSamples) {
   }
 }
 
-TEST_F(EvaluateTest, ADemonstrationThatIsNotRightIsRefused) {
-  class Liar : public LowBytesEnvironment {
-   public:
-    std::string demonstrate(const Problem&) const override { return "\xff\xff\xff"; }
-  };
-  const TemporaryFolder folder;
-  const auto good = write_demonstrations(folder.path() / "a.jsonl", problems_, write_options());
-  ASSERT_TRUE(good.ok()) << good.message();
-  EXPECT_EQ(good.value().written, 10);
-  EXPECT_EQ(lines_of(folder.path() / "a.jsonl").size(), 10u);
-  const auto again = write_demonstrations(folder.path() / "b.jsonl", problems_, write_options());
-  ASSERT_TRUE(again.ok()) << again.message();
-  EXPECT_EQ(lines_of(folder.path() / "a.jsonl"), lines_of(folder.path() / "b.jsonl"));
-  const auto bad = write_demonstrations(folder.path() / "c.jsonl",
-                                        ProblemSet({std::make_shared<Liar>()}), write_options());
-  ASSERT_FALSE(bad.ok());
-  EXPECT_NE(bad.message().find("a right demonstration wanted, found: high"), std::string::npos)
-      << bad.message();
-  EXPECT_FALSE(std::filesystem::exists(folder.path() / "c.jsonl"));
-}
-
 }  // namespace
 }  // namespace fathom

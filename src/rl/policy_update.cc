@@ -17,6 +17,7 @@ struct UpdatePiece {
   RolloutBatch batch;
   // At the batch's places; the last two may be empty.
   std::vector<float> logp_rollout, logp_old, logp_ref, token_advantage;
+  std::vector<size_t> unknown;  // rows without numbers of the rollout
 };
 
 struct Minibatch {
@@ -96,8 +97,15 @@ class PolicyUpdate {
       UpdatePiece piece;
       piece.batch = RolloutBatch(std::span(tokens).subspan(begin, end - begin));
       std::vector<std::span<const float>> logp;
+      std::vector<std::vector<float>> unknown(end - begin);
       for (size_t i = begin; i < end; ++i) {
         logp.push_back(rows[i]->logp);
+        if (rows[i]->logp.empty()) {
+          FATHOM_CHECK(!options_.exact);
+          unknown[i - begin].assign(rows[i]->tokens.answer.size(), 0.0f);
+          logp.back() = unknown[i - begin];
+          piece.unknown.push_back(i - begin);
+        }
         piece.batch.spans()[i - begin].advantage = rows[i]->advantage;
       }
       piece.logp_rollout = piece.batch.at_places(logp);
@@ -116,6 +124,11 @@ class PolicyUpdate {
       for (UpdatePiece& p : m.pieces) {
         if (stop()) return false;
         p.logp_old = own_pass ? logps_of(policy_, p) : p.logp_rollout;
+        for (const size_t row : p.unknown) {
+          const RolloutSpan& s = p.batch.spans()[row];
+          std::copy(p.logp_old.begin() + s.begin, p.logp_old.begin() + s.end,
+                    p.logp_rollout.begin() + s.begin);
+        }
         if (own_pass) note_mismatch(p, p.logp_old);
         if (options_.loss.kl_beta > 0) p.logp_ref = logps_of(*reference_, p);
         if (options_.teacher_weight > 0) ask_teacher(p);

@@ -23,7 +23,9 @@ namespace fathom {
 /// A rollout that counts in the loss.
 struct UpdateRow {
   PromptAnswer tokens;
-  std::span<const float> logp;  // of the answer, as it was sampled
+  /// Of the answer, as it was sampled; empty: not known, the policy's own numbers stand for it,
+  /// which is not exact.
+  std::span<const float> logp;
   double advantage = 0;
   int64_t group = 0;  // rising from 0; a minibatch holds whole groups
 };

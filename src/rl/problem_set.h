@@ -43,10 +43,6 @@ class ProblemSet {
   /// template's.
   Result<PosedProblem> draw(const ProblemDraw& how, uint64_t stream, uint64_t idx,
                             const ChatFormat& format) const;
-  /// The same without a prompt's tokens, whatever its length.
-  PosedProblem pick(const ProblemDraw& how, uint64_t stream, uint64_t idx) const {
-    return pick_at(how, stream, idx, 0);
-  }
   const std::vector<std::shared_ptr<const Environment>>& environments() const {
     return environments_;
   }

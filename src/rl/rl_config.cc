@@ -99,6 +99,10 @@ void describe_rl_config(RunFields& f, RlConfig& c, bool reading) {
 
   describe_rl_train(f, c.train);
 
+  f.section("lab");
+  f.choice_of("noise", c.lab.noise, {"none", "fp8", "kernel", "routing", "retokenise"});
+  f.real("routing_std", c.lab.routing_std, {0, 10});
+
   f.section("eval");
   f.integer("every", c.eval.every, {0, kManySteps});
   f.integer("problems", c.eval.problems, {1, 1 << 24});

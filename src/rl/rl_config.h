@@ -25,6 +25,15 @@ enum class Overlong {
   kFilter,  // it is left out of the loss
 };
 
+/// What is put between rollouts and trainer on purpose, to study what a mismatch does.
+enum class RolloutNoise {
+  kNone,
+  kFp8,         // rollouts on FP8 weights (e4m3, 128 x 128 blocks)
+  kKernel,      // rollouts in the other arithmetic: f32 where the trainer has bf16, or bf16 for f32
+  kRouting,     // router biases of the rollouts are off by N(0, routing_std), drawn anew each step
+  kRetokenise,  // the trainer gets the answer's text, tokenised again
+};
+
 struct RlConfig {
   struct ModelSection {
     std::filesystem::path init_from;  // a checkpoint
@@ -71,6 +80,10 @@ struct RlConfig {
     bool recompute = false;
     int64_t seed = 0, threads = 0;
   } train;
+  struct LabSection {
+    RolloutNoise noise = RolloutNoise::kNone;
+    double routing_std = 0.02;
+  } lab;
   struct EvalSection {
     int64_t every = 0, problems = 64;  // of each environment and split; greedy
     std::vector<MixPart> splits = {{"train", 1}};
@@ -83,6 +96,10 @@ struct RlConfig {
   } checkpoint;
   int64_t log_every = 1;
   double watts = 0;
+  /// Rollouts and trainer are to have the same log-probabilities.
+  bool exact() const {
+    return rollout.numerics == Numerics::kExact && lab.noise == RolloutNoise::kNone;
+  }
 };
 
 /// "grpo", "dr_grpo", "dapo", "gspo", "v32"

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/rng.h"
 #include "base/threads.h"
 #include "checkpoint/checkpoint.h"
 #include "cost/flops.h"
@@ -27,6 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using RlClock = std::chrono::steady_clock;
+
+constexpr uint64_t kRoutingNoiseStreams = uint64_t{0x6e6f6973} << 32;  // + step
 
 double rl_seconds_since(RlClock::time_point begin) {
   return std::chrono::duration<double>(RlClock::now() - begin).count();
@@ -262,15 +265,52 @@ class RlRun {
     return {};
   }
 
+  // The rollouts' weights where they are not to be the trainer's.
+  Status open_noisy() {
+    const RolloutNoise noise = config_.lab.noise;
+    if (noise != RolloutNoise::kFp8 && noise != RolloutNoise::kRouting) return {};
+    TrainOptions options = train_options();
+    options.fp8 = noise == RolloutNoise::kFp8;
+    FATHOM_ASSIGN_OR_RETURN(noisy_, TrainerModel::create(model_->config(), 0, options));
+    refresh_noisy(state_.step + 1);
+    return {};
+  }
+
+  // Before the rollouts of a step.
+  void refresh_noisy(int64_t step) {
+    if (!noisy_) return;
+    copy_weights(*noisy_, *model_);
+    const double spread = config_.lab.noise == RolloutNoise::kRouting ? config_.lab.routing_std : 0;
+    const auto seed = static_cast<uint64_t>(config_.train.seed);
+    const Rng rng(seed, kRoutingNoiseStreams + static_cast<uint64_t>(step));
+    uint64_t draw = 0;
+    for (Parameter& p : noisy_->parameters()) {
+      for (int64_t i = 0; p.router_bias && spread > 0 && i < p.value.size(); ++i)
+        p.value[i] += static_cast<float>(spread * rng.normal(draw++));
+    }
+    noisy_->weights_changed();
+    if (engine_) engine_->model().vectors_changed();
+  }
+
+  static void copy_weights(TrainerModel& to, TrainerModel& from) {
+    for (size_t i = 0; i < to.parameters().size(); ++i) {
+      const View<float> source = from.parameters()[i].value;
+      std::copy(source.data(), source.data() + source.size(), to.parameters()[i].value.data());
+    }
+  }
+
   Status open_engine() {
+    FATHOM_RETURN_IF_ERROR(open_noisy());
     EngineParts parts;
     parts.where = config_.model.init_from.string();
-    parts.checkpoint = model_->live_checkpoint();
+    parts.checkpoint = (noisy_ ? noisy_ : model_)->live_checkpoint();
     parts.tokenizer = tokenizer_;
     parts.eos_ids = {tokenizer_->eos_id()};
     ModelOptions options;
     options.numerics = config_.rollout.numerics;
     options.compute = config_.train.compute;
+    if (config_.lab.noise == RolloutNoise::kKernel)
+      options.compute = options.compute == Compute::kBf16 ? Compute::kF32 : Compute::kBf16;
     FATHOM_ASSIGN_OR_RETURN(parts.model, Model::open(parts.checkpoint, options));
     FATHOM_ASSIGN_OR_RETURN(engine_, Engine::create(std::move(parts), {.model = options}));
     return {};
@@ -337,6 +377,7 @@ class RlRun {
   Result<RolloutStep> sample(const RlSchedule::Now& now) {
     RolloutPlan plan;
     plan.step = now.step;
+    refresh_noisy(now.step);
     plan.weight_version = optimizer_->steps();
     plan.dense = now.dense;
     plan.difficulty_min = now.difficulty_min;
@@ -369,7 +410,7 @@ class RlRun {
     how.bias_gamma = now.bias_gamma;
     how.bias_recentre = config_.train.bias_recentre;
     how.teacher_weight = teacher_ ? config_.rl.teacher_weight : 0;
-    how.exact = config_.rollout.numerics == Numerics::kExact;
+    how.exact = config_.exact();
     version_ = optimizer_->steps();
     auto update = update_policy(
         *model_, *optimizer_, reference_.get(), teacher_.get(), rollouts.rows(), how,
@@ -419,10 +460,7 @@ class RlRun {
 
   void replace_reference() {
     if (!reference_) return;
-    for (size_t i = 0; i < reference_->parameters().size(); ++i) {
-      const View<float> from = model_->parameters()[i].value;
-      std::copy(from.data(), from.data() + from.size(), reference_->parameters()[i].value.data());
-    }
+    copy_weights(*reference_, *model_);
     reference_->weights_changed();
   }
 
@@ -509,7 +547,7 @@ class RlRun {
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::optional<ChatFormat> format_;
   std::optional<ProblemSet> problems_;
-  std::unique_ptr<TrainerModel> model_, reference_, teacher_;
+  std::unique_ptr<TrainerModel> model_, reference_, teacher_, noisy_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<RlSchedule> schedule_;

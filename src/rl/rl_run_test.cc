@@ -127,6 +127,32 @@ TEST(RlRun, AStudentComesNearerToItsTeacherOnItsOwnAnswers) {
   EXPECT_LT(mean_kl(12), 0.7 * mean_kl(0));
 }
 
+TEST(RlRun, EachNoiseIsAMismatchThatIsSeenAndNoneIsNone) {
+  const RlRunFolder folder;
+  for (const char* noise : {"none", "fp8", "kernel", "routing"}) {
+    RlListener listener;
+    const auto r = run_rl(folder.call(noise, listener, false,
+                                      {std::string("lab.noise=\"") + noise + "\"", "train.steps=3",
+                                       "rl.importance=\"truncated\"", "lab.routing_std=0.2"}));
+    ASSERT_TRUE(r.ok()) << noise << ": " << r.message();
+    for (const RlStepRecord& record : listener.records) {
+      EXPECT_EQ(record.logp_mismatch_max > 0, std::string(noise) != "none") << noise;
+      EXPECT_EQ(record.ratio_max, 1.0) << noise;  // to the trainer's own numbers
+    }
+  }
+}
+
+TEST(RlRun, AnswersTokenisedAgainAreCountedAndTheRunGoesOn) {
+  const RlRunFolder folder;
+  RlListener listener;
+  // Tokens that the tokenizer has no text for vanish on the way through the text.
+  const auto r =
+      run_rl(folder.call("run", listener, false, {"lab.noise=\"retokenise\"", "train.steps=2"}));
+  ASSERT_TRUE(r.ok()) << r.message();
+  EXPECT_GT(listener.records[0].retokenised, 0);
+  EXPECT_GT(listener.records[0].trained, 0);
+}
+
 TEST(RlRun, AReferenceOfAnotherShapeIsRefused) {
   const RlRunFolder folder;
   ModelConfig other = tiny_model_config();

@@ -1,10 +1,11 @@
-// What the tests of reinforcement learning share: an environment that a tiny model can learn within a
-// test, and a run on it.
+// What the tests of reinforcement learning share: an environment that a tiny model can learn within
+// a test, and a run on it.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,7 +28,8 @@ class LowBytesEnvironment : public Environment {
     Problem p;
     const Rng rng(seed, 1);
     std::string word;
-    for (uint64_t i = 0; i <= rng.below(0, 12 * static_cast<uint64_t>(difficulty)); ++i)
+    for (uint64_t i = 0; i <= rng.below(0, 12 * static_cast<uint64_t>(std::max(1, difficulty)));
+         ++i)
       word += static_cast<char>('a' + rng.below(i + 1, 26));
     p.messages = {{"user", word}};
     p.seed = seed;

@@ -62,6 +62,7 @@ std::string to_json(const RlStepRecord& r) {
                               {"difficulty", {r.difficulty_min, r.difficulty_max}},
                               {"weight_version", r.weight_version}};
   if (r.decline_precision) j["decline_precision"] = *r.decline_precision;
+  if (r.retokenised > 0) j["retokenised"] = r.retokenised;
   if (r.kl) j["kl"] = *r.kl;
   if (r.teacher_kl) j["teacher_kl"] = *r.teacher_kl;
   if (!r.router.layers.empty()) {

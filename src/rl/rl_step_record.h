@@ -19,6 +19,7 @@ struct RlStepRecord {
   // Of all rollouts of the step.
   double reward_mean = 0, reward_std = 0;
   double correct = 0, well_formed = 0, declined = 0, overlong = 0;
+  double retokenised = 0;  // share of answers whose text gave other tokens (lab.noise)
   std::optional<double> decline_precision;   // of the declined, those that should be
   std::map<std::string, double> correct_by;  // environment
   double pass_k = 0;                         // groups with a right answer

@@ -102,6 +102,7 @@ class StepSampler {
       r.score = group.posed.environment->score(
           group.posed.problem, completion_text(format_.tokenizer(), r.rollout.answer), how);
       r.reward = r.score.reward;
+      if (config_.lab.noise == RolloutNoise::kRetokenise) retokenise(r);
     });
     step_.seconds_reward +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -136,6 +137,15 @@ class StepSampler {
     return {};
   }
 
+  void retokenise(ScoredRollout& r) const {
+    const std::vector<int32_t>& sampled = r.rollout.answer;
+    auto again = format_.completion(completion_text(format_.tokenizer(), sampled));
+    if (r.rollout.finish != FinishReason::kEos) again.pop_back();
+    const auto n = static_cast<int64_t>(r.rollout.prompt.size() + again.size());
+    if (again != sampled && !again.empty() && n <= engine_.n_ctx())
+      r.retokenised = std::move(again);
+  }
+
   void mind_length(ScoredRollout& r) const {
     const auto n = static_cast<int64_t>(r.rollout.answer.size());
     if (config_.rl.overlong == Overlong::kPunish) {
@@ -156,17 +166,19 @@ class StepSampler {
 
 // Sums over the rollouts of a step.
 struct RolloutSums {
-  double n = 0, reward = 0, reward2 = 0, correct = 0, well_formed = 0, declined = 0,
-         rightly_declined = 0, overlong = 0, tokens = 0, logp = 0;
+  std::vector<double> rewards = {};
+  double n = 0, reward = 0, correct = 0, well_formed = 0, declined = 0, rightly_declined = 0,
+         overlong = 0, retokenised = 0, tokens = 0, logp = 0;
   void add(const ScoredRollout& r) {
     ++n;
     reward += r.reward;
-    reward2 += r.reward * r.reward;
+    rewards.push_back(r.reward);
     correct += r.score.correct;
     well_formed += r.score.well_formed;
     declined += r.score.declined;
     rightly_declined += r.score.declined && r.score.should_decline;
     overlong += r.rollout.overlong();
+    retokenised += !r.retokenised.empty();
     tokens += static_cast<double>(r.rollout.answer.size());
     for (const float x : r.rollout.logp) logp += x;
   }
@@ -186,7 +198,12 @@ std::vector<UpdateRow> RolloutStep::rows() const {
     bool any = false;
     for (const ScoredRollout& r : group.rollouts) {
       if (!r.counts) continue;
-      rows.push_back({{r.rollout.prompt, r.rollout.answer}, r.rollout.logp, r.advantage, n_groups});
+      if (r.retokenised.empty()) {
+        rows.push_back(
+            {{r.rollout.prompt, r.rollout.answer}, r.rollout.logp, r.advantage, n_groups});
+      } else {
+        rows.push_back({{r.rollout.prompt, r.retokenised}, {}, r.advantage, n_groups});
+      }
       any = true;
     }
     n_groups += any;
@@ -215,12 +232,17 @@ void RolloutStep::describe(RlStepRecord& record) const {
   record.rollouts = static_cast<int64_t>(all.n);
   record.refills = refills;
   record.reward_mean = all.reward / all.n;
-  record.reward_std =
-      std::sqrt(std::max(0.0, all.reward2 / all.n - record.reward_mean * record.reward_mean));
+  double variance = 0;
+  for (const double reward : all.rewards) {
+    const double d = reward - record.reward_mean;
+    variance += d * d / all.n;
+  }
+  record.reward_std = std::sqrt(variance);
   record.correct = all.correct / all.n;
   record.well_formed = all.well_formed / all.n;
   record.declined = all.declined / all.n;
   record.overlong = all.overlong / all.n;
+  record.retokenised = all.retokenised / all.n;
   if (all.declined > 0) record.decline_precision = all.rightly_declined / all.declined;
   for (const auto& [name, sums] : by) record.correct_by[name] = sums.correct / sums.n;
   record.k = static_cast<int64_t>(groups.front().rollouts.size());

@@ -20,6 +20,8 @@ struct ScoredRollout {
   Score score;
   double reward = 0;  // the score's, with what the length takes away
   double advantage = 0;
+  /// The text, tokenised again, where that differs from what was sampled (lab.noise); else empty.
+  std::vector<int32_t> retokenised;
   bool counts = true;  // in the loss; false: filtered, or of a dropped group
 };
 

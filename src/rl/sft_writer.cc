@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kSftWriteStream = uint64_t{0x73667477} << 32;
-constexpr int64_t kProblemsAtOnce = 1024;
 
 // Calls block(first problem, how many) until all are done.
 Status in_blocks(int64_t n, int64_t at_once, const SftWriteProgress& progress,
@@ -52,38 +51,6 @@ std::string sft_line(const Problem& problem, std::string_view completion) {
   messages.push_back({{"role", "assistant"}, {"content", "<think>\n" + std::string(completion)}});
   const nlohmann::ordered_json line = {{"messages", std::move(messages)}};
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
-Result<SftWriteCounts> write_demonstrations(const fs::path& out, const ProblemSet& problems,
-                                            const SftWriteOptions& options,
-                                            const SftWriteProgress& progress) {
-  FATHOM_ASSIGN_OR_RETURN(const auto file, AtomicFile::create(out));
-  SftWriteCounts counts;
-  FATHOM_RETURN_IF_ERROR(in_blocks(
-      options.n_problems, kProblemsAtOnce, progress, [&](int64_t begin, int64_t n) -> Status {
-        std::vector<std::string> lines(n);
-        std::vector<Status> errors(n);
-        parallel_for(n, [&](int64_t i) {
-          const PosedProblem p =
-              problems.pick(options.draw, kSftWriteStream, static_cast<uint64_t>(begin + i));
-          const std::string answer = p.environment->demonstrate(p.problem);
-          const Score score = p.environment->score(p.problem, answer, {});
-          if (!score.correct) {
-            errors[i] = Status::error(
-                fmt::format("{}: a right demonstration wanted, found: {}", p.name(), score.why));
-          }
-          lines[i] = sft_line(p.problem, answer);
-        });
-        for (int64_t i = 0; i < n; ++i) {
-          FATHOM_RETURN_IF_ERROR(errors[i]);
-          FATHOM_RETURN_IF_ERROR(file->write(lines[i].data(), lines[i].size()));
-        }
-        counts.problems += n;
-        return {};
-      }));
-  counts.solved = counts.answers = counts.right = counts.written = counts.problems;
-  FATHOM_RETURN_IF_ERROR(file->commit());
-  return counts;
 }
 
 Result<SftWriteCounts> write_right_answers(const fs::path& out, Engine& engine,

@@ -1,6 +1,5 @@
-// Data for supervised tuning out of environments: demonstrations, which need no model (a cold
-// start), and a model's own right answers (rejection sampling, DeepSeek-R1 §2.3.3). Lines as
-// sft_source.h reads them.
+// Data for supervised tuning out of a model's own right answers: rejection sampling (DeepSeek-R1
+// §2.3.3). Lines as sft_source.h reads them; the environments' demonstrations are `fathom env`'s.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +17,6 @@ namespace fathom {
 struct SftWriteOptions {
   ProblemDraw draw;
   int64_t n_problems = 1000;
-  // Of rejection sampling:
   int64_t n_samples = 16;      // answers a problem
   int64_t most_a_problem = 1;  // right ones that are kept of a problem, the shortest first
   double temp = 1;
@@ -33,15 +31,8 @@ struct SftWriteCounts {
 /// Progress in problems; false stops: what was written so far does not stand.
 using SftWriteProgress = std::function<bool(int64_t done, int64_t total)>;
 
-/// One line a problem, with its environment's demonstration; `out` is there whole or not at all.
-/// draw.most_prompt_tokens has no meaning without a tokenizer. Errors: a demonstration that its own
-/// environment does not find right; a disk that is full; stopped.
-Result<SftWriteCounts> write_demonstrations(const std::filesystem::path& out,
-                                            const ProblemSet& problems,
-                                            const SftWriteOptions& options,
-                                            const SftWriteProgress& progress = {});
-
-/// Lines of the model's right, well-formed answers that ended by themselves, each text once.
+/// Lines of the model's right, well-formed answers that ended by themselves, each text once. `out`
+/// is there whole or not at all. Errors: those of rollouts; a disk that is full; stopped.
 Result<SftWriteCounts> write_right_answers(const std::filesystem::path& out, Engine& engine,
                                            const ChatFormat& format, const ProblemSet& problems,
                                            const SftWriteOptions& options,
