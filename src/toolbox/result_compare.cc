@@ -117,6 +117,7 @@ bool same_value(const SqlValue& a, const SqlValue& b, const CompareOptions& opti
   if (!is_number(a) || !is_number(b) || a.index() + b.index() == 2) return a == b;
   const double x = number(a), y = number(b);
   if (x == y) return true;
+  if (!std::isfinite(x) || !std::isfinite(y)) return false;  // 9e999 is near nothing
   return std::abs(x - y) <=
          options.absolute + options.relative * std::max(std::abs(x), std::abs(y));
 }

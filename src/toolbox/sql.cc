@@ -9,29 +9,12 @@
 
 #include "toolbox/confinement_impl.h"
 #include "toolbox/query_memory_impl.h"
+#include "toolbox/statement_impl.h"
+#include "toolbox/text_functions_impl.h"
 #include "toolbox/text_impl.h"
 
 namespace fathom {
 namespace {
-
-struct Finalize {
-  void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
-};
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
-
-std::string_view column_text(sqlite3_stmt* s, int i) {
-  const auto* p = reinterpret_cast<const char*>(sqlite3_column_text(s, i));
-  return p == nullptr ? std::string_view()
-                      : std::string_view(p, static_cast<size_t>(sqlite3_column_bytes(s, i)));
-}
-
-std::string hexadecimal(sqlite3_stmt* s, int i) {
-  const auto* p = static_cast<const unsigned char*>(sqlite3_column_blob(s, i));
-  std::string out;
-  for (int n = sqlite3_column_bytes(s, i); p != nullptr && n > 0; --n)
-    out += fmt::format("{:02X}", *p++);
-  return out;
-}
 
 SqlValue column_value(sqlite3_stmt* s, int i) {
   switch (sqlite3_column_type(s, i)) {
@@ -42,15 +25,15 @@ SqlValue column_value(sqlite3_stmt* s, int i) {
     case SQLITE_TEXT:
       return made_valid(column_text(s, i));
     case SQLITE_BLOB:
-      return hexadecimal(s, i);
+      return column_hexadecimal(s, i);
     default:
       return std::monostate();
   }
 }
 
-int64_t text_bytes(const SqlValue& v) {
+int64_t bytes_of(const SqlValue& v) {
   const auto* text = std::get_if<std::string>(&v);
-  return text == nullptr ? 0 : static_cast<int64_t>(text->size());
+  return static_cast<int64_t>(sizeof v + (text == nullptr ? 0 : text->size()));
 }
 
 // One run of one statement under its limits.
@@ -66,7 +49,7 @@ class Run {
     if (static_cast<int64_t>(sql.size()) > limits_.max_sql_bytes)
       return Status::error(
           fmt::format("SQL: at most {} bytes wanted, {} found", limits_.max_sql_bytes, sql.size()));
-    if (sql.find('\0') != sql.npos) return Status::error("SQL: a NUL byte in it");
+    if (sql.find('\0') != sql.npos) return Status::error("SQL: text wanted, a NUL byte found");
     FATHOM_ASSIGN_OR_RETURN(Statement statement, compile(sql));
     if (statement == nullptr) return Status::error("SQL: a SELECT wanted, nothing found");
     if (sqlite3_stmt_readonly(statement.get()) == 0 ||
@@ -112,7 +95,7 @@ class Run {
       }
       std::vector<SqlValue>& row = result.rows.emplace_back();
       row.reserve(static_cast<size_t>(n_columns));
-      for (int i = 0; i < n_columns; ++i) bytes += text_bytes(row.emplace_back(column_value(s, i)));
+      for (int i = 0; i < n_columns; ++i) bytes += bytes_of(row.emplace_back(column_value(s, i)));
     }
     // A value that could not be turned into text for want of memory reads as an empty one.
     if (code != SQLITE_DONE || memory_.refused()) return failure(code);
@@ -152,6 +135,7 @@ Result<std::unique_ptr<Database>> Database::create(const DatabaseLimits& limits)
   if (sqlite3_open_v2(":memory:", &database->db_, flags, nullptr) != SQLITE_OK)
     return Status::error("SQLite: cannot open a database in memory");
   harden(database->db_);
+  add_text_functions(database->db_);
   // What a query sorts stays in memory and in its limit; SQLite would write it to a file.
   FATHOM_RETURN_IF_ERROR(database->execute(
       fmt::format("PRAGMA temp_store = MEMORY; PRAGMA page_size = 4096; PRAGMA max_page_count = {}",

@@ -46,6 +46,7 @@ struct SqlColumn {
 };
 inline constexpr size_t kMaxIndexedBytes = 100;
 inline constexpr size_t kMaxIndexedValues = 50'000;
+inline constexpr size_t kMaxNameBytes = 200;  // of a table or a column
 
 struct SqlTable {
   std::string name = {};
@@ -59,7 +60,7 @@ struct QueryLimits {
   int64_t max_steps = 500'000'000;  // instructions of SQLite's machine; a row costs about 10 to 50
   double max_seconds = 10;
   int64_t max_rows = 10'000;               // more are cut off: QueryResult.truncated
-  int64_t max_result_bytes = 16 << 20;     // of text in the result; likewise cut off
+  int64_t max_result_bytes = 64 << 20;     // of the result's values in memory; likewise cut off
   int64_t max_value_bytes = 1 << 20;       // of one text, also in between
   int64_t max_memory_bytes = 512ll << 20;  // allocated by the query at any time
   int64_t max_sql_bytes = 100'000;
@@ -99,9 +100,10 @@ class Database {
   /// The table of that name, letter case aside, or null.
   const SqlTable* table(std::string_view name) const;
 
-  /// Begins a table; it exists once its writer has finished. Error: the name is in use or empty,
-  /// there is no column or more than 2000, or a column's name is empty or repeats (letter case
-  /// aside). Requires: no other writer is open, and this outlives the writer.
+  /// Begins a table; it exists once its writer has finished. Error: the name is in use, there is no
+  /// column or more than 2000, a column's name repeats (letter case aside), or a name is empty, not
+  /// on one line (is_one_line of text_impl.h) or longer than kMaxNameBytes. Requires: no other
+  /// writer is open, and this outlives the writer.
   Result<std::unique_ptr<TableWriter>> new_table(std::string name, std::vector<SqlColumn> columns);
 
   /// Requires: tables() has it, and no writer is open.

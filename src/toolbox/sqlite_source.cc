@@ -9,6 +9,7 @@
 #include "toolbox/confinement_impl.h"
 #include "toolbox/query_memory_impl.h"
 #include "toolbox/row_source_impl.h"
+#include "toolbox/statement_impl.h"
 #include "toolbox/text_impl.h"
 
 namespace fathom {
@@ -17,17 +18,7 @@ namespace {
 struct Close {
   void operator()(sqlite3* db) const { sqlite3_close(db); }
 };
-struct Finalize {
-  void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
-};
 using Connection = std::shared_ptr<sqlite3>;  // shared by the sources of its tables
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
-
-std::string_view text_at(sqlite3_stmt* s, int i) {
-  const auto* p = reinterpret_cast<const char*>(sqlite3_column_text(s, i));
-  return p == nullptr ? std::string_view()
-                      : std::string_view(p, static_cast<size_t>(sqlite3_column_bytes(s, i)));
-}
 
 class SqliteTable : public RowSource {
  public:
@@ -78,14 +69,11 @@ class SqliteTable : public RowSource {
         return sqlite3_column_double(s, i);
       case SQLITE_NULL:
         return std::monostate();
-      case SQLITE_BLOB: {
-        made.clear();
-        const auto* p = static_cast<const unsigned char*>(sqlite3_column_blob(s, i));
-        for (int n = sqlite3_column_bytes(s, i); n > 0; --n) made += fmt::format("{:02X}", *p++);
+      case SQLITE_BLOB:
+        made = column_hexadecimal(s, i);
         return std::string_view(made);
-      }
       default: {
-        const std::string_view text = text_at(s, i);
+        const std::string_view text = column_text(s, i);
         if (valid_prefix(text) == text.size()) return text;
         made = made_valid(text);
         return std::string_view(made);
@@ -147,10 +135,11 @@ Result<std::vector<NamedSource>> sqlite_sources(const std::filesystem::path& pat
   std::vector<NamedSource> sources;
   int step = code == SQLITE_OK ? SQLITE_ROW : code;
   while (step == SQLITE_ROW && (step = sqlite3_step(raw)) == SQLITE_ROW) {
-    const std::string name = made_valid(text_at(raw, 0));
-    if (text_at(raw, 1) == "view" || ascii_lower(text_at(raw, 2)).starts_with("create virtual")) {
+    const std::string name = made_valid(column_text(raw, 0));
+    if (column_text(raw, 1) == "view" ||
+        ascii_lower(column_text(raw, 2)).starts_with("create virtual")) {
       notes.push_back(fmt::format("{} {} is left out",
-                                  text_at(raw, 1) == "view" ? "view" : "virtual table",
+                                  column_text(raw, 1) == "view" ? "view" : "virtual table",
                                   one_line(name, 60)));
       continue;
     }

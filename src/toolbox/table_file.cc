@@ -16,7 +16,7 @@
 namespace fathom {
 namespace {
 
-constexpr size_t kMaxNameBytes = 120;
+constexpr size_t kMaxGivenNameBytes = 120;  // of names out of files; _2 may come behind it
 
 // `name` if it is free, else with _2, _3, … behind it. Taken names are in lower case.
 std::string unique_name(const std::string& name, std::set<std::string>& taken) {
@@ -172,7 +172,7 @@ class TableBuilder {
     std::vector<std::string> names;
     std::set<std::string> taken;
     for (size_t i = 0; i < given.size(); ++i) {
-      std::string name = one_line(given[i], kMaxNameBytes);
+      std::string name = one_line(given[i], kMaxGivenNameBytes);
       if (name.empty()) name = fmt::format("column_{}", i + 1);
       names.push_back(unique_name(name, taken));
       if (names[i] != given[i] && !given[i].empty())
@@ -181,7 +181,9 @@ class TableBuilder {
     return names;
   }
 
-  Status fill(const std::string& name) {
+  Status fill(const std::string& given) {
+    const std::string name = one_line(given, kMaxGivenNameBytes);
+    if (name != given) loaded_.notes.push_back(fmt::format("a table is named {}", name));
     std::set<std::string> taken;
     for (const SqlTable& t : database_.tables()) taken.insert(ascii_lower(t.name));
     const std::string table = unique_name(name, taken);

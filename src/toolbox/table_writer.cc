@@ -36,8 +36,12 @@ std::string_view affinity(ColumnType type) {
 
 Status check_name(std::string_view what, std::string_view name) {
   if (name.empty()) return Status::error(fmt::format("{}: its name is empty", what));
-  if (name.find('\0') != name.npos || valid_prefix(name) != name.size())
-    return Status::error(fmt::format("{} {}: its name is not UTF-8 text", what, made_valid(name)));
+  if (name.size() > kMaxNameBytes)
+    return Status::error(fmt::format("{} {}: a name of at most {} bytes wanted, {} found", what,
+                                     one_line(name, 60), kMaxNameBytes, name.size()));
+  if (!is_one_line(name))
+    return Status::error(fmt::format("{} {}: a name on one line wanted, control characters found",
+                                     what, one_line(name, 60)));
   return {};
 }
 

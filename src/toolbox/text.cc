@@ -106,6 +106,17 @@ std::string one_line(std::string_view text, size_t max_bytes) {
   return out;
 }
 
+bool is_one_line(std::string_view text) {
+  while (!text.empty()) {
+    utf8proc_int32_t c = -1;
+    const size_t n = front_bytes(text, &c);
+    if (n == 0 || (is_blank_or_control(c) && utf8proc_category(c) != UTF8PROC_CATEGORY_ZS))
+      return false;
+    text.remove_prefix(n);
+  }
+  return true;
+}
+
 std::string match_key(std::string_view text) {
   const std::string letters = folded(text);
   std::string_view rest = letters;

@@ -6,6 +6,8 @@
 
 namespace fathom {
 
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 /// The length of the longest prefix that is valid UTF-8.
 size_t valid_prefix(std::string_view text);
 /// Each byte that is not part of valid UTF-8 becomes U+FFFD.
@@ -13,6 +15,9 @@ std::string made_valid(std::string_view text);
 /// On one line and harmless on a terminal: a run of white space or control characters becomes one
 /// space; what is longer than max_bytes is cut at a character and ends in "…".
 std::string one_line(std::string_view text, size_t max_bytes);
+/// Whether it stands on one line and shows all that it holds: valid UTF-8 without line ends,
+/// control and format characters. Spaces may repeat.
+bool is_one_line(std::string_view text);
 /// The same for two texts that differ in letter case, punctuation and white space alone: words,
 /// case-folded (Unicode), joined by single spaces.
 std::string match_key(std::string_view text);
