@@ -140,7 +140,7 @@ Status add_table_by_columns(Database& database, const SqlTable& table,
   for (; n_shown < n_columns; ++n_shown) {
     const SqlColumn& c = table.columns[n_shown];
     const std::string unit = c.unit.empty() ? "" : " " + one_line(c.unit, options.max_cell_bytes);
-    if (!text.add(fmt::format("{} {}{}{}", sql_identifier(c.name), column_type_name(c.type), unit,
+    if (!text.add(fmt::format(" {} {}{}{}", sql_identifier(c.name), column_type_name(c.type), unit,
                               first_values(c, rows, n_shown, options))))
       break;
   }

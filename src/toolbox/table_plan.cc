@@ -54,7 +54,13 @@ std::string condition_sql(std::string_view condition) {
 // The function and argument of a figure: {"SUM", "amount"}, {"COUNT", "*"}.
 struct Figure {
   std::string function, argument;
-  std::string sql() const { return fmt::format("{}({})", function, argument); }
+  // A column stands behind a space, as in the schema and the plan: a tokenizer that takes the space
+  // into the token then writes its name in the same tokens everywhere, and a small model copies it.
+  std::string sql() const {
+    const bool column = argument != "*" && !argument.starts_with("DISTINCT ");
+    return fmt::format(column ? fmt::runtime("{}( {} )") : fmt::runtime("{}({})"), function,
+                       argument);
+  }
   // Over the rows for which `condition` holds. A sum over none of a group's rows is 0.
   std::string sql_where(std::string_view condition) const {
     const std::string c = condition_sql(condition);

@@ -1,5 +1,6 @@
 #include "toolbox/table_plan.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace fathom {
@@ -29,7 +30,7 @@ constexpr std::string_view kTopRegionText =
     "check: 1 row\n";
 
 constexpr std::string_view kTopRegionSql =
-    "SELECT region, SUM(amount) FROM sales WHERE strftime('%Y', sold_on) = '2024' "
+    "SELECT region, SUM( amount ) FROM sales WHERE strftime('%Y', sold_on) = '2024' "
     "GROUP BY region ORDER BY 2 DESC LIMIT 1";
 
 TEST(TablePlan, TextIsReadBackAsItWasWritten) {
@@ -81,16 +82,17 @@ TEST(TablePlan, StandsForOneSql) {
       {"compute: share % of count rows where region = 'North'",
        "SELECT 100.0 * COUNT(CASE WHEN region = 'North' THEN 1 END) / COUNT(*) FROM sales"},
       {"compute: share % of sum amount\ngroup: region\norder: region",
-       "SELECT region, 100.0 * SUM(amount) / SUM(SUM(amount)) OVER () FROM sales GROUP BY region "
+       "SELECT region, 100.0 * SUM( amount ) / SUM(SUM( amount )) OVER () FROM sales GROUP BY "
+       "region "
        "ORDER BY 1"},
       {"compute: count rows\ngroup: month of d\nhaving: count rows >= 3\norder: month of d",
        "SELECT strftime('%Y-%m', d), COUNT(*) FROM sales GROUP BY strftime('%Y-%m', d) "
        "HAVING COUNT(*) >= 3 ORDER BY 1"},
       {"filter: month number of d = 03, year = 2024\ncompute: min x, max x",
-       "SELECT MIN(x), MAX(x) FROM sales WHERE strftime('%m', d) = '03' AND year = 2024"},
+       "SELECT MIN( x ), MAX( x ) FROM sales WHERE strftime('%m', d) = '03' AND year = 2024"},
       {"table: orders\njoin: customers on orders.c_id = customers.id\n"
        "compute: sum orders.x\ngroup: customers.city",
-       "SELECT customers.city, SUM(orders.x) FROM orders JOIN customers ON orders.c_id = "
+       "SELECT customers.city, SUM( orders.x ) FROM orders JOIN customers ON orders.c_id = "
        "customers.id GROUP BY customers.city"},
   };
   for (const SqlCase& c : cases) {

@@ -7,7 +7,7 @@
 namespace fathom {
 namespace {
 
-std::unique_ptr<Database> sales() {
+std::unique_ptr<Database> sales_table() {
   auto db = Database::create().value();
   EXPECT_TRUE(load_table_text(*db,
                               "region,unit price,sold on,paid\nNorth,$1.50,2024-01-05,yes\n"
@@ -18,19 +18,19 @@ std::unique_ptr<Database> sales() {
 }
 
 TEST(TableTask, ShortPromptIsTheTablesByColumnsAndTheQuestion) {
-  auto db = sales();
+  auto db = sales_table();
   EXPECT_EQ(table_question(*db, "How much did the north\n sell?", TaskPrompt::kShort).value(),
             "table sales\n"
-            "region text: North | South\n"
-            "\"unit price\" real $: 1.5\n"
-            "\"sold on\" date: 2024-01-05\n"
-            "paid boolean: 1\n"
+            " region text: North | South\n"
+            " \"unit price\" real $: 1.5\n"
+            " \"sold on\" date: 2024-01-05\n"
+            " paid boolean: 1\n"
             "values: region = 'North'\n"
             "How much did the north sell?");
 }
 
 TEST(TableTask, FullPromptSaysHowToAnswerAndThatTablesAreData) {
-  auto db = sales();
+  auto db = sales_table();
   const std::string text = table_question(*db, "How much?", TaskPrompt::kFull).value();
   EXPECT_TRUE(text.starts_with(schema_text(*db, "How much?").value()));
   EXPECT_TRUE(text.ends_with("Question: How much?"));
