@@ -33,6 +33,7 @@ std::function<int()> add_rl(CLI::App& sub);
 std::function<int()> add_distill(CLI::App& sub);
 std::function<int()> add_sample(CLI::App& sub);
 std::function<int()> add_eval(CLI::App& sub);
+std::function<int()> add_r1(CLI::App& sub);
 std::function<int()> add_bench(CLI::App& sub);
 std::function<int()> add_cost(CLI::App& sub);
 

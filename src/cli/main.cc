@@ -25,6 +25,7 @@ const Command kCommands[] = {
     {"distill", "Teach a checkpoint by a teacher's probabilities of its own answers", add_distill},
     {"sample", "Samples to tune on: a model's own right answers", add_sample},
     {"eval", "Quality of a model on tasks", add_eval},
+    {"r1", "R1's recipe: a plan of stages, from data to the tuned model", add_r1},
     {"logits", "Logits of a list of tokens, as an array for numpy", add_logits},
     {"bench", "Speed of a model or of training, beside the machine's own limits", add_bench},
     {"cost", "The books: what a model, a run and a token cost", add_cost},
