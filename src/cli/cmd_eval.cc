@@ -8,6 +8,7 @@
 #include "base/human.h"
 #include "base/threads.h"
 #include "cli/command.h"
+#include "cli/eval_commands.h"
 #include "cli/model_path.h"
 #include "cli/progress.h"
 #include "rl/evaluate.h"
@@ -131,6 +132,8 @@ int run_eval_tasks(const EvalTasksArguments& args) {
   return 0;
 }
 
+}  // namespace
+
 std::function<int()> add_eval_tasks(CLI::App& sub) {
   auto a = std::make_shared<EvalTasksArguments>();
   sub.add_option("-m,--model", a->model, "Model")->required();
@@ -160,12 +163,12 @@ std::function<int()> add_eval_tasks(CLI::App& sub) {
   return [a] { return run_eval_tasks(*a); };
 }
 
-}  // namespace
-
 std::function<int()> add_eval(CLI::App& sub) {
   sub.require_subcommand(1);
   CLI::App* tasks = sub.add_subcommand("tasks", "Problems whose answers can be checked");
-  return add_eval_tasks(*tasks);
+  CLI::App* questions = sub.add_subcommand("questions", "Questions about tables, of a file");
+  const auto run_tasks = add_eval_tasks(*tasks), run_questions = add_eval_questions(*questions);
+  return [=] { return tasks->parsed() ? run_tasks() : run_questions(); };
 }
 
 }  // namespace fathom
