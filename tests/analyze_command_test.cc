@@ -151,13 +151,13 @@ TEST_F(AnalyzeCommand, ATerminalHasHistoryAndDimmedThoughts) {
                      "deepseek-r1", "--seed", "1", "-n", "20", sales},
                     root_.string());
   ASSERT_TRUE(terminal.await("sales: 2 rows")) << terminal.seen();
-  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   EXPECT_TRUE(terminal.type("/sql SELECT region, price FROM sales\r"));
   ASSERT_TRUE(terminal.await("South  $20")) << terminal.seen();
   EXPECT_TRUE(terminal.type("which?\r"));
   ASSERT_TRUE(terminal.await("\x1b[2m")) << terminal.seen();
   ASSERT_TRUE(terminal.await("no answer after")) << terminal.seen();
-  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   EXPECT_TRUE(terminal.type("a line never sent\x03"));
   ASSERT_TRUE(terminal.await("Ctrl-D or /quit leaves")) << terminal.seen();
   EXPECT_TRUE(terminal.type("/quit\r"));

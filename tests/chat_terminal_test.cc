@@ -40,8 +40,10 @@ class ChatTerminal : public testing::Test {
   }
   std::string saved_content(Terminal& terminal, size_t message) {
     const fs::path file = root_ / "talk.json";
+    EXPECT_TRUE(terminal.await_prompt()) << terminal.seen();
     terminal.type("/save " + file.string() + "\r");
     EXPECT_TRUE(terminal.await("saved to")) << terminal.seen();
+    EXPECT_TRUE(terminal.await_prompt()) << terminal.seen();
     return nlohmann::json::parse(read_file(file).value())["messages"][message]["content"];
   }
   fs::path root_;
@@ -50,12 +52,13 @@ class ChatTerminal : public testing::Test {
 TEST_F(ChatTerminal, APastedTextIsOneMessageAndALineMayGoOn) {
   Terminal terminal(chat({"-n", "4"}), root_.string());
   ASSERT_TRUE(terminal.await("Ctrl-D leaves")) << terminal.seen();
-  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   terminal.type("\x1b[200~one\n\ttwo é\x1b[201~ three\r");
   ASSERT_TRUE(terminal.await("answer 4 tokens")) << terminal.seen();
   EXPECT_EQ(saved_content(terminal, 0), "one\n\ttwo é three");
   terminal.type("four \\\r");
   ASSERT_TRUE(terminal.await("… ")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   terminal.type("five\r");
   ASSERT_TRUE(terminal.await("answer 4 tokens")) << terminal.seen();
   EXPECT_EQ(saved_content(terminal, 2), "four \nfive");
@@ -68,7 +71,7 @@ TEST_F(ChatTerminal, APastedTextIsOneMessageAndALineMayGoOn) {
 
 TEST_F(ChatTerminal, ThoughtsAreDimmed) {
   Terminal terminal(chat({"-n", "2"}), root_.string());
-  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   terminal.type("hello\r");
   EXPECT_TRUE(terminal.await("\x1b[2m<think>")) << terminal.seen();
   EXPECT_TRUE(terminal.await("\x1b[0m")) << terminal.seen();
@@ -76,16 +79,18 @@ TEST_F(ChatTerminal, ThoughtsAreDimmed) {
 
 TEST_F(ChatTerminal, CtrlCStopsTheAnswerAndTheLineButNotTheProgram) {
   Terminal terminal(chat({"--ignore-eos"}), root_.string());
-  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   terminal.type("hello\r");
   ASSERT_TRUE(terminal.await("<think>")) << terminal.seen();
   terminal.type("\x03");
   ASSERT_TRUE(terminal.await("cache ")) << terminal.seen();
-  ASSERT_TRUE(terminal.await("\x1b[?2004h")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   terminal.type("a line never sent\x03");
   ASSERT_TRUE(terminal.await("Ctrl-D or /exit leaves")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   terminal.type("/stats\r");
   EXPECT_TRUE(terminal.await("answers 1")) << terminal.seen();
+  ASSERT_TRUE(terminal.await_prompt()) << terminal.seen();
   terminal.type("/exit\r");
   EXPECT_EQ(terminal.wait(), 0);
 }

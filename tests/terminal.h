@@ -53,10 +53,13 @@ class Terminal {
       if (std::chrono::steady_clock::now() > deadline || !read_more()) return false;
     }
   }
-  /// Reads to the end; the exit status of the program, -1 for a signal.
+  /// The editor listens: each key typed from here on arrives as it is.
+  bool await_prompt() { return await("\x1b[?2004h"); }
+  /// Reads to the end; the exit status of the program, -1 for a signal or where no end comes.
   int wait() {
     while (read_more()) {
     }
+    if (timed_out_) kill(child_, SIGKILL);
     int status = 0;
     waitpid(child_, &status, 0);
     child_ = -1;
@@ -68,7 +71,8 @@ class Terminal {
   bool read_more() {
     char buffer[4096];
     pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
-    if (poll(&p, 1, 60000) <= 0) return false;
+    timed_out_ = poll(&p, 1, 60000) <= 0;
+    if (timed_out_) return false;
     const ssize_t n = read(fd_, buffer, sizeof buffer);
     if (n <= 0) return false;
     seen_.append(buffer, static_cast<size_t>(n));
@@ -77,6 +81,7 @@ class Terminal {
   int fd_ = -1;
   pid_t child_ = -1;
   std::string seen_;
+  bool timed_out_ = false;
   size_t awaited_ = 0;
 };
 

@@ -83,6 +83,7 @@ struct LineEditor::State {
   std::string bytes;           // read from the terminal, not yet decoded
   std::deque<wchar_t> queued;  // decoded, for libedit to take
   bool in_paste = false;
+  bool listens = false;  // for this line, the terminal was asked to mark pastes
   const char* prompt = "> ";
 
   // One more byte into `bytes`; false: end, error or interrupt (errno tells).
@@ -164,11 +165,19 @@ struct LineEditor::State {
   static int read_char(EditLine* editor, wchar_t* out) {
     State* self = nullptr;
     el_get(editor, EL_CLIENTDATA, &self);
+    self->listen();
     errno = 0;
     if (!self->fill()) return errno == 0 ? 0 : -1;
     *out = self->queued.front();
     self->queued.pop_front();
     return 1;
+  }
+
+  // libedit draws the prompt first and takes the terminal out of its line mode only when it wants a
+  // character. Said here, the mark is a promise that each key arrives as it is typed.
+  void listen() {
+    if (!listens) say("\x1b[?2004h");
+    listens = true;
   }
 
   static char* get_prompt(EditLine* editor) {
@@ -196,12 +205,11 @@ struct LineEditor::State {
   }
 
   Outcome read_line(std::string& line) {
-    say("\x1b[?2004h");
     el_resize(editor);
     int n = 0;
     const char* text = el_gets(editor, &n);
     say("\x1b[?2004l");
-    in_paste = false;
+    in_paste = listens = false;
     if (text != nullptr && n > 0) {
       line = with_tabs(std::string_view(text, static_cast<size_t>(n)));
       return Outcome::kLine;
