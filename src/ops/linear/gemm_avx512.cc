@@ -1,6 +1,6 @@
 // AVX-512 kernels of the matrix product: VDPBF16PS on bf16 pairs, VFMADD on f32. On Zen 4 both issue one 512-bit operation a cycle;
 // a tile of 6 x 64 keeps 24 chains in flight against 4 loads and 6 broadcasts per word of k, so the multiplier is the limit.
-// Sapphire Rapids has VDPBF16PS at a quarter of that rate (2 cores: 172 GFLOP/s, and 345 by VFMADD), so there bf16 is widened on the way.
+// Sapphire Rapids does half of VFMADD's FLOP/s with VDPBF16PS (2 cores: 172 and 345 GFLOP/s), so there bf16 is widened on the way.
 #include <immintrin.h>
 
 #include "ops/linear/gemm_kernels.h"

@@ -1,5 +1,5 @@
 // The matrix product on Highway: f32, and bf16 pairs widened to f32. The plain form, of one source for every
-// instruction set; gemm_avx2.cc and gemm_avx512.cc serve the machines that fathom is built for.
+// instruction set. gemm.cc chooses it for FATHOM_ISA=scalar alone: from AVX2 on, gemm_avx2.cc and gemm_avx512.cc serve.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/linear/gemm_simd.cc"
 #include <hwy/foreach_target.h>

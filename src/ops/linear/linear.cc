@@ -120,7 +120,14 @@ void run_packed(const LinearProduct<T, Y>& p, const Task& task) {
   for (int64_t k0 = 0; k0 < k; k0 += k_step) {
     const int64_t k_here = std::min(k_step, k - k0);
     pack_weight<T>(packed, p.w, p.by_rows, task.col, n, k0, k_here);
+    const bool last = k0 + k_here == k;
     GemmTile t;
+    if (last) {
+      t = output_tile(p, task);
+    } else {
+      t.out = chain;
+      t.out_stride = n;
+    }
     t.a = x + k0;
     t.a_row_bytes = x_stride * static_cast<int64_t>(sizeof(T));
     t.b = packed;
@@ -129,16 +136,6 @@ void run_packed(const LinearProduct<T, Y>& p, const Task& task) {
     t.n_cols = n;
     t.c_in = k0 > 0 ? chain : nullptr;
     t.c_in_stride = n;
-    if (k0 + k_here < k) {
-      t.out = chain;
-      t.out_stride = n;
-    } else {
-      const GemmTile out = output_tile(p, task);
-      t.store = out.store;
-      t.out = out.out;
-      t.out_stride = out.out_stride;
-      t.bias = out.bias;
-    }
     gemm_multiply<T>(t);
   }
 }

@@ -97,7 +97,7 @@ void check_row_alone(int64_t n, int64_t k) {
   linear_forward<T, float>(all.view(), x.tensor.view(), w.weight());
   for (int threads : {1, 3}) {
     set_num_threads(threads);
-    for (int64_t chunk : {int64_t{1}, int64_t{5}, int64_t{7}, int64_t{17}, int64_t{64}, m}) {
+    for (int64_t chunk : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{4}, int64_t{5}, int64_t{7}, int64_t{17}, int64_t{64}, m}) {
       std::memset(some.data(), 0xff, m * n * 4);
       for (int64_t r = 0; r < m; r += chunk) {
         const int64_t e = std::min(m, r + chunk);
