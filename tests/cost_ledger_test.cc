@@ -1,13 +1,12 @@
 // fathom cost ledger as a user calls it, on good input and on bad, and the shipped model's card.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/file.h"
+#include "base/test_folder.h"
 #include "cost/ledger.h"
 #include "tests/command.h"
 
@@ -19,8 +18,6 @@ namespace fs = std::filesystem;
 class CostLedger : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "fathom-cost-ledger-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
     write(
         "entries.jsonl",
         "{\"kind\":\"attempt\",\"attempt\":1,\"step_from\":0,\"step_to\":0,\"source\":\"notes\"}\n"
@@ -34,16 +31,13 @@ class CostLedger : public testing::Test {
           "[electricity]\nvalue = \"$0.10/kWh\"\ndate = \"2026-11\"\nsource = \"a bill\"\n");
     ASSERT_EQ(call(at("ledger.jsonl") + " --import " + at("entries.jsonl")).exit_code, 0);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
-  void write(const char* name, const std::string& text) {
-    std::ofstream(folder_ / name, std::ios::binary) << text;
-  }
-  std::string at(const char* name) const { return (folder_ / name).string(); }
+  void write(const char* name, const std::string& text) { folder_.write(name, text); }
+  std::string at(const char* name) const { return (folder_.path() / name).string(); }
   static CommandResult call(const std::string& arguments) {
     return run_fathom("cost ledger " + arguments);
   }
-  fs::path folder_;
+  TestFolder folder_;
 };
 
 TEST_F(CostLedger, TellsTimeEnergyMoneyAndWaste) {
@@ -84,7 +78,7 @@ TEST_F(CostLedger, NoPricesMeansUnknownMoneyAndNotZero) {
 
 TEST_F(CostLedger, CheckNamesTheAlteredAndTheTornLine) {
   EXPECT_EQ(call(at("") + " --check").exit_code, 0);
-  std::string text = read_file(folder_ / "ledger.jsonl").value();
+  std::string text = read_file(folder_.path() / "ledger.jsonl").value();
   write("torn.jsonl", text.substr(0, text.size() - 20));
   const auto torn = call(at("torn.jsonl") + " --check");
   EXPECT_EQ(torn.exit_code, 1);
@@ -112,7 +106,7 @@ TEST_F(CostLedger, BadInputGetsOneSentence) {
   const auto claims = call(at("other.jsonl") + " --import " + at("claims.jsonl"));
   EXPECT_EQ(claims.exit_code, 1);
   EXPECT_NE(claims.err.find("claims.jsonl:1: source: "), std::string::npos) << claims.err;
-  EXPECT_FALSE(fs::exists(folder_ / "other.jsonl"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "other.jsonl"));
   EXPECT_EQ(call("").exit_code, 2);
 }
 

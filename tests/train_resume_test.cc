@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "base/test_folder.h"
 #include "cost/ledger_summary.h"
 
 namespace fathom {
@@ -74,8 +75,6 @@ peak_flops = 1e11
 class TrainProgram : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "fathom-resume-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
     std::ofstream(folder_ / "run.toml") << kRunToml;
     std::ofstream text(folder_ / "text.jsonl");
     for (int i = 0; i < 200; ++i) {
@@ -87,7 +86,6 @@ class TrainProgram : public testing::Test {
         wait(start({"tokenize", "train", "text.jsonl", "-o", "tokenizer", "--vocab-size", "320"})),
         0);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   pid_t start(const Arguments& arguments) {
     Arguments all = {FATHOM_BINARY};
@@ -192,7 +190,8 @@ class TrainProgram : public testing::Test {
     EXPECT_EQ(entries.back().config_hash, sha256_hex(settings));
   }
 
-  fs::path folder_;
+  const TestFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(TrainProgram, KilledAtRandomMomentsAndResumedItEndsWithTheSameBits) {

@@ -1,25 +1,22 @@
 // fathom cost audit: a claim of the catalogue, or numbers from flags or a file, held against what
 // must hold together.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "base/file.h"
 #include "cli/catalogue_path.h"
 #include "cli/cost_commands.h"
+#include "cli/text_layout.h"
+#include "cli/today.h"
 #include "cost/audit.h"
 #include "cost/audit_sections.h"
+#include "cost/cost_json.h"
 #include "cost/cost_sections.h"
 
 namespace fathom {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct AuditFlags {
   std::string name, claim_file, html;
@@ -27,56 +24,6 @@ struct AuditFlags {
   std::string days;
   bool json = false;
 };
-
-constexpr int kWidth = 80;
-
-/// Breaks at spaces, every line behind `indent` spaces.
-std::string wrapped(const std::string& text, int indent) {
-  std::istringstream words(text);
-  std::string line(indent, ' '), out;
-  for (std::string word; words >> word;) {
-    const bool fresh = line.find_first_not_of(' ') == std::string::npos;
-    if (!fresh && line.size() + 1 + word.size() > kWidth) {
-      out += line + "\n";
-      line = std::string(indent, ' ') + word;
-    } else {
-      line += (fresh ? "" : " ") + word;
-    }
-  }
-  return out + line + "\n";
-}
-
-Json range_json(const Range& r) { return {{"low", r.low}, {"mid", r.mid}, {"high", r.high}}; }
-
-Json to_json(const Audit& a) {
-  Json j;
-  j["model"] = a.model;
-  j["title"] = a.title;
-  j["flops_per_token"] = a.flops_per_token ? Json(*a.flops_per_token) : Json();
-  j["device_hours"] = a.device_hours ? Json(*a.device_hours) : Json();
-  j["usd"] = a.usd ? range_json(*a.usd) : Json();
-  j["headline"] = a.headline.empty() ? Json() : Json(a.headline);
-  j["verdicts"] = Json::array();
-  for (const Verdict& v : a.verdicts) {
-    j["verdicts"].push_back({{"claim", v.claim},
-                             {"holds", v.holds},
-                             {"factor", v.factor ? Json(*v.factor) : Json()},
-                             {"why", v.why}});
-  }
-  j["mfu"] = Json::array();
-  for (const Mfu& m : a.mfu) j["mfu"].push_back({{"definition", m.definition}, {"value", m.value}});
-  j["leaves_out"] = a.leaves_out;
-  j["at_basis"] = Json::array();
-  for (const AtBasis& b : a.at_basis) {
-    j["at_basis"].push_back({{"basis", basis_name(b.basis)},
-                             {"model", b.model},
-                             {"usd", range_json(b.usd)},
-                             {"whose", b.whose},
-                             {"date", b.date}});
-  }
-  j["beside"] = a.beside;
-  return j;
-}
 
 void print_verdicts(const Audit& a) {
   int held = 0;
@@ -160,11 +107,6 @@ void print(const Audit& a) {
   for (const std::string& line : a.beside) fmt::print("{}", wrapped(line, 2));
 }
 
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(now));
-}
-
 bool any_number(const ClaimedNumbers& n) {
   for (const std::string* text :
        {&n.tokens, &n.flops_per_token, &n.params, &n.device_hours, &n.devices, &n.duration, &n.usd,
@@ -174,8 +116,9 @@ bool any_number(const ClaimedNumbers& n) {
   return false;
 }
 
-Result<Audit> audit(AuditFlags& flags) {
-  FATHOM_ASSIGN_OR_RETURN(Catalogue catalogue, open_catalogue());
+/// `shipped` is left as it is: the numbers join a copy of it.
+Result<Audit> audit(const Catalogue& shipped, AuditFlags& flags) {
+  Catalogue catalogue = shipped;
   std::string name = flags.name;
   if (!flags.claim_file.empty()) {
     if (any_number(flags.numbers) || !flags.days.empty()) {
@@ -199,14 +142,13 @@ Result<Audit> audit(AuditFlags& flags) {
 }
 
 /// The audit, then the ladder where the catalogue knows the model.
-Status write_audit_page(const Audit& a, const std::string& path) {
+Status write_audit_page(const Catalogue& catalogue, const Audit& a, const std::string& path) {
   CostPage page;
   page.title = fmt::format("Audit: {}", a.title);
   page.lead = a.headline.empty()
                   ? "What is claimed of its cost, held against what must hold together."
                   : "The headline: " + a.headline + ". Held against what must hold together.";
   page.sections = audit_sections(a);
-  FATHOM_ASSIGN_OR_RETURN(const Catalogue catalogue, open_catalogue());
   if (const auto ladder = ladder_of(catalogue, a.model); ladder.ok()) {
     page.sections.push_back(ladder_section(ladder.value(), a.title));
   }
@@ -214,19 +156,16 @@ Status write_audit_page(const Audit& a, const std::string& path) {
   return write_page(path, page);
 }
 
-int run_audit(AuditFlags& flags) {
-  const Result<Audit> result = audit(flags);
-  if (!result.ok()) return fail(result.status());
-  if (!flags.html.empty()) {
-    const Status written = write_audit_page(result.value(), flags.html);
-    if (!written.ok()) return fail(written);
-  }
+Status run_audit(AuditFlags& flags) {
+  FATHOM_ASSIGN_OR_RETURN(const Catalogue catalogue, open_catalogue());
+  FATHOM_ASSIGN_OR_RETURN(const Audit a, audit(catalogue, flags));
+  if (!flags.html.empty()) FATHOM_RETURN_IF_ERROR(write_audit_page(catalogue, a, flags.html));
   if (flags.json) {
-    fmt::print("{}\n", to_json(result.value()).dump(2));
+    fmt::print("{}\n", audit_json(a).dump(2));
   } else {
-    print(result.value());
+    print(a);
   }
-  return 0;
+  return {};
 }
 
 void add_number_flags(CLI::App& sub, AuditFlags& f) {
@@ -262,7 +201,10 @@ std::function<int()> add_cost_audit(CLI::App& sub) {
   sub.add_flag("--json", flags->json, "One JSON object (docs/cost.md)");
   sub.add_option("--html", flags->html, "Also write a page with plots and tables to this file");
   add_number_flags(sub, *flags);
-  return [flags] { return run_audit(*flags); };
+  return [flags] {
+    const Status status = run_audit(*flags);
+    return status.ok() ? 0 : fail(status);
+  };
 }
 
 }  // namespace fathom

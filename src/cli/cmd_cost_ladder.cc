@@ -5,6 +5,7 @@
 #include "cli/cost_commands.h"
 #include "cli/cost_print.h"
 #include "cli/ladder_flags.h"
+#include "cli/today.h"
 #include "cost/cost_json.h"
 #include "cost/cost_sections.h"
 

@@ -105,22 +105,7 @@ Result<Machine> named_machine(const PlanFlags& flags) {
   return m;
 }
 
-Status find_machine(CostPlan& plan, const PlanFlags& flags) {
-  if (flags.machine.empty() && flags.device.empty()) {
-    if (flags.rate.empty() && flags.devices == 0) return {};
-    return Status::error("--machine or --device wanted with --rate and --devices, neither found");
-  }
-  FATHOM_ASSIGN_OR_RETURN(Machine m, named_machine(flags));
-  if (!flags.rate.empty()) {
-    FATHOM_ASSIGN_OR_RETURN(const Range usd,
-                            parse_range(flags.rate, Quantity::kUsdPerHour, "--rate"));
-    m.rental = DatedPrice{usd, "", "--rate"};
-  }
-  plan.machine = m;
-  return {};
-}
-
-/// Where the flag was given.
+/// These set `value` where the flag was given.
 Status read_range(Range& value, const std::string& text, Quantity q, const char* flag) {
   if (text.empty()) return {};
   FATHOM_ASSIGN_OR_RETURN(value, parse_range(text, q, flag));
@@ -147,6 +132,18 @@ Status read_share(double& value, const std::string& text, const char* flag) {
   FATHOM_ASSIGN_OR_RETURN(value, parse_quantity(text, Quantity::kFraction, flag));
   if (value <= 1) return {};
   return Status::error(fmt::format("{}: 0% to 100% wanted, \"{}\" found", flag, text));
+}
+
+Status find_machine(CostPlan& plan, const PlanFlags& flags) {
+  if (flags.machine.empty() && flags.device.empty()) {
+    if (flags.rate.empty() && flags.devices == 0) return {};
+    return Status::error("--machine or --device wanted with --rate and --devices, neither found");
+  }
+  FATHOM_ASSIGN_OR_RETURN(plan.machine, named_machine(flags));
+  std::optional<Range> rate;
+  FATHOM_RETURN_IF_ERROR(read_range(rate, flags.rate, Quantity::kUsdPerHour, "--rate"));
+  if (rate) plan.machine->rental = DatedPrice{*rate, "", "--rate"};
+  return {};
 }
 
 /// The one of `values` that name_of calls `text`.
@@ -185,7 +182,7 @@ Status read_phases(TrainingInput& in, const PlanFlags& flags, double published_t
 }
 
 Status read_training(TrainingInput& in, const PlanFlags& flags, double published_tokens) {
-  if (!flags.precision.empty()) in.precision = flags.precision;
+  in.precision = flags.precision;
   in.definition = flags.non_causal ? FlopsDefinition::kNonCausal : FlopsDefinition::kCausal;
   FATHOM_ASSIGN_OR_RETURN(in.recompute,
                           read_name(flags.recompute, "--recompute",
@@ -244,7 +241,7 @@ Status read_rl(RlInput& in, const PlanFlags& flags) {
   in.rollout.cache_hit = 0;
   if (flags.batch.empty()) in.rollout.batch = 0;
   in.rollout.precision.clear();
-  if (!flags.precision.empty()) in.precision = flags.precision;
+  in.precision = flags.precision;
   FATHOM_RETURN_IF_ERROR(read_tokens(in.prompt_length, flags.prompt, "--prompt"));
   FATHOM_RETURN_IF_ERROR(read_tokens(in.longest_output, flags.longest, "--longest"));
   FATHOM_RETURN_IF_ERROR(read_output_length(in, flags));

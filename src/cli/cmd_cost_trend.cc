@@ -5,7 +5,7 @@
 #include "cli/catalogue_path.h"
 #include "cli/cost_commands.h"
 #include "cli/cost_print.h"
-#include "cli/ladder_flags.h"
+#include "cli/today.h"
 #include "cost/catalogue_trend.h"
 #include "cost/cost_json.h"
 #include "cost/cost_sections.h"
@@ -87,7 +87,7 @@ Status run_trend(const TrendCommand& c) {
 }
 
 void add_factors(CLI::App& sub, TrendCommand& c) {
-  const char* group = "Factors a year (one, low:high or low:middle:high)";
+  const char* group = "Factors a year (one, low..high or low..middle..high)";
   sub.add_option("--algorithmic", c.algorithmic, "Better algorithms; by default 1.81:2.83:5.28")
       ->group(group);
   sub.add_option("--hardware", c.hardware, "Better hardware; by default 1.25:1.38:1.57")

@@ -12,6 +12,7 @@
 #include "checkpoint/synthetic.h"
 #include "cli/command.h"
 #include "cli/model_path.h"
+#include "cost/cost_json.h"
 #include "cost/flops.h"
 #include "engine/engine.h"
 #include "tokenizer/chat_template.h"
@@ -318,19 +319,6 @@ void print_text(const Facts& f) {
   for (const std::string& note : f.notes) line("note", note);
 }
 
-Json flops_json(const FlopsPerToken& f, int64_t context) {
-  return {{"context_length", context},
-          {"total", f.total},
-          {"attention_core", f.attention_core},
-          {"attention_projections", f.attention_projections},
-          {"routed_experts", f.routed_experts},
-          {"shared_experts", f.shared_experts},
-          {"dense_ffn", f.dense_ffn},
-          {"router", f.router},
-          {"head", f.head},
-          {"mtp", f.mtp}};
-}
-
 Json tokenizer_json(const TokenizerFacts& t) {
   if (!t.error.empty()) return {{"error", t.error}};
   return {{"vocab_size", t.vocab_size},
@@ -355,7 +343,8 @@ void print_json(const Facts& f) {
   for (const auto& [dtype, t] : f.dtypes)
     j["dtypes"][dtype] = {{"tensors", t.tensors}, {"bytes", t.bytes}};
   j["cache_bytes_per_token"] = cache_bytes_per_token(f.config);
-  j["flops_per_token"] = flops_json(f.flops, f.context);
+  j["flops_per_token"] = {{"context_length", f.context}, {"total", f.flops.total}};
+  j["flops_per_token"].update(flops_json(f.flops));
   j["tokenizer"] = f.tokenizer ? tokenizer_json(*f.tokenizer) : Json(nullptr);
   j["checked"] = f.checked;
   j["notes"] = f.notes;

@@ -16,7 +16,6 @@ struct CostPlan {
   std::string model;
   ModelConfig config;
   std::optional<Machine> machine;  // none: the plan ends at FLOPs and bytes
-  std::string rate_note;           // where the price comes from
   TrainingInput training_input;
   InferenceInput inference_input;
   RlInput rl_input;

@@ -2,40 +2,30 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/cost_plan.h"
+#include "cost/cost_json.h"
 
 namespace fathom {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_of(const Range& r) { return {{"low", r.low}, {"mid", r.mid}, {"high", r.high}}; }
-Json json_of(const std::optional<Range>& r) { return r ? json_of(*r) : Json(nullptr); }
-
 Json json_of(const ParameterCount& n) {
   return {{"total", n.total}, {"active", n.active}, {"mtp", n.mtp}};
 }
 
 Json json_of(const TrainingFlops& t) {
-  const FlopsPerToken& f = t.parts;
-  return {{"definition", name_of(t.definition)},
-          {"context_length", t.context_length},
-          {"attention_core", f.attention_core},
-          {"attention_projections", f.attention_projections},
-          {"routed_experts", f.routed_experts},
-          {"shared_experts", f.shared_experts},
-          {"dense_ffn", f.dense_ffn},
-          {"router", f.router},
-          {"head", f.head},
-          {"model", t.model},
-          {"mtp", t.mtp},
-          {"recompute", t.recompute},
-          {"hardware", t.hardware()},
-          {"six_n", t.six_n}};
+  Json j = {{"definition", name_of(t.definition)}, {"context_length", t.context_length}};
+  j.update(flops_json(t.parts));
+  j["model"] = t.model;
+  j["recompute"] = t.recompute;
+  j["hardware"] = t.hardware();
+  j["six_n"] = t.six_n;
+  return j;
 }
 
 Json json_of(const std::optional<DatedPrice>& p) {
   if (!p) return nullptr;
-  return {{"usd", json_of(p->usd)},
+  return {{"usd", range_json(p->usd)},
           {"date", p->date.empty() ? Json(nullptr) : Json(p->date)},
           {"source", p->source}};
 }
@@ -60,13 +50,13 @@ Json json_of(const Machine& m) {
 
 void add_cost(Json& j, const RunCost& c) {
   j["device_hours"] = c.device_hours.mid;
-  j["device_hours_range"] = json_of(c.device_hours);
-  j["usd"] = json_of(c.usd);
+  j["device_hours_range"] = range_json(c.device_hours);
+  j["usd"] = range_json(c.usd);
   j["usd_basis"] = c.basis.empty() ? Json(nullptr) : Json(c.basis);
-  j["usd_by_basis"] = {{"rental", json_of(c.rental_usd)},
-                       {"straight_line", json_of(c.owned_usd)},
-                       {"energy", json_of(c.energy_usd)}};
-  j["kwh"] = json_of(c.kwh);
+  j["usd_by_basis"] = {{"rental", range_json(c.rental_usd)},
+                       {"straight_line", range_json(c.owned_usd)},
+                       {"energy", range_json(c.energy_usd)}};
+  j["kwh"] = range_json(c.kwh);
 }
 
 Json json_of(const StepTimes& s) {
@@ -85,13 +75,13 @@ Json json_of(const PhasePlan& p) {
             {"context_length", p.flops.context_length},
             {"flops_per_token", p.flops.model},
             {"time_from", p.time_from},
-            {"seconds", json_of(p.seconds)},
+            {"seconds", range_json(p.seconds)},
             {"device_hours", p.device_hours.mid},
-            {"device_hours_range", json_of(p.device_hours)}};
-  j["tokens_per_s"] = p.tokens > 0 ? json_of(p.tokens_per_s) : Json(nullptr);
-  j["step_seconds"] = json_of(p.step_seconds);
-  j["flops_per_s_per_device"] = json_of(p.flops_per_s);
-  j["mfu"] = json_of(p.mfu);
+            {"device_hours_range", range_json(p.device_hours)}};
+  j["tokens_per_s"] = p.tokens > 0 ? range_json(p.tokens_per_s) : Json(nullptr);
+  j["step_seconds"] = range_json(p.step_seconds);
+  j["flops_per_s_per_device"] = range_json(p.flops_per_s);
+  j["mfu"] = range_json(p.mfu);
   return j;
 }
 
@@ -149,34 +139,34 @@ void add_inference(Json& j, const CostPlan& p) {
   j["max_sequences"] = i.max_sequences ? Json(*i.max_sequences) : Json(nullptr);
   j["least_devices"] = i.least_devices > 0 ? Json(i.least_devices) : Json(nullptr);
   j["prefill_flops_per_token"] = i.prefill_flops.total;
-  j["decode_flops_per_token"] = i.decode_flops;
+  j["decode_flops_per_token"] = i.decode_flops.total;
   j["prefill"] = i.from_roofline ? json_of(i.prefill) : Json(nullptr);
   j["decode"] = i.from_roofline ? json_of(i.decode) : Json(nullptr);
-  j["input_tokens_per_s"] = json_of(i.input_tokens_per_s);
-  j["output_tokens_per_s"] = json_of(i.output_tokens_per_s);
-  j["usd_per_hour"] = json_of(i.usd_per_hour);
+  j["input_tokens_per_s"] = range_json(i.input_tokens_per_s);
+  j["output_tokens_per_s"] = range_json(i.output_tokens_per_s);
+  j["usd_per_hour"] = range_json(i.usd_per_hour);
   j["usd_basis"] = i.basis.empty() ? Json(nullptr) : Json(i.basis);
-  j["usd_per_mtok_in"] = json_of(i.usd_per_mtok_in);
-  j["usd_per_mtok_in_miss"] = json_of(i.usd_per_mtok_in_miss);
-  j["usd_per_mtok_out"] = json_of(i.usd_per_mtok_out);
-  j["machines"] = json_of(i.machines);
-  j["usd_per_day"] = json_of(i.usd_per_day);
+  j["usd_per_mtok_in"] = range_json(i.usd_per_mtok_in);
+  j["usd_per_mtok_in_miss"] = range_json(i.usd_per_mtok_in_miss);
+  j["usd_per_mtok_out"] = range_json(i.usd_per_mtok_out);
+  j["machines"] = range_json(i.machines);
+  j["usd_per_day"] = range_json(i.usd_per_day);
 }
 
 void add_rl(Json& j, const RlPlan& r) {
   j["steps"] = r.steps;
   j["outputs_per_step"] = r.outputs_per_step;
-  j["tokens_per_step"] = json_of(r.tokens_per_step);
+  j["tokens_per_step"] = range_json(r.tokens_per_step);
   j["rollout_devices"] = r.rollout_devices;
   for (const RlPart& x : r.parts) {
     j["parts"].push_back({{"name", x.name},
                           {"flop_per_step", x.flop},
-                          {"seconds_per_step", json_of(x.seconds)},
+                          {"seconds_per_step", range_json(x.seconds)},
                           {"device_hours", x.device_hours.mid},
-                          {"device_hours_range", json_of(x.device_hours)}});
+                          {"device_hours_range", range_json(x.device_hours)}});
   }
-  j["seconds_per_step"] = json_of(r.seconds_per_step);
-  j["waiting_share"] = json_of(r.waiting_share);
+  j["seconds_per_step"] = range_json(r.seconds_per_step);
+  j["waiting_share"] = range_json(r.waiting_share);
   add_cost(j, r.cost);
 }
 

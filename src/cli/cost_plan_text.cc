@@ -3,6 +3,7 @@
 
 #include "base/human.h"
 #include "cli/cost_plan.h"
+#include "cli/text_layout.h"
 #include "cost/units.h"
 
 namespace fathom {
@@ -10,7 +11,7 @@ namespace {
 
 using Q = Quantity;
 
-constexpr size_t kLabel = 15;
+constexpr int kLabel = 15;
 
 std::string text(double x, Q q) { return human_quantity(x, q); }
 std::string text(const Range& r, Q q) { return human_quantity(r, q); }
@@ -29,19 +30,15 @@ std::string with_middle(const Range& r, Q q) {
   return r.exact() ? text(r, q) : fmt::format("{}, middle {}", text(r, q), text(r.mid, q));
 }
 
-/// A label and its text; what is too long for the line goes on below the text, broken at spaces.
+/// A label and its text; what is too long for the line goes on below the text.
 void row(std::string_view label, std::string_view rest) {
-  fmt::print("{:<{}}", label, kLabel);
-  if (label.size() >= kLabel) fmt::print("\n{:<{}}", "", kLabel);
-  constexpr size_t kWidth = 79 - kLabel;
-  while (rest.size() > kWidth) {
-    size_t at = rest.rfind(' ', kWidth);
-    if (at == std::string_view::npos || at == 0) at = rest.find(' ', kWidth);
-    if (at == std::string_view::npos) break;
-    fmt::print("{}\n{:<{}}", rest.substr(0, at), "", kLabel);
-    rest.remove_prefix(at + 1);
+  std::string text = wrapped(rest, kLabel);
+  if (label.size() < kLabel) {
+    text.replace(0, kLabel, fmt::format("{:<{}}", label, kLabel));
+  } else {
+    fmt::print("{}\n", label);
   }
-  fmt::print("{}\n", rest);
+  fmt::print("{}", text);
 }
 
 void print_model(const CostPlan& p) {
@@ -240,7 +237,7 @@ void print_speed(const CostPlan& p) {
   const double batch = static_cast<double>(in.batch);
   row("", fmt::format("{} each; reads {} a step, {} a token",
                       text(i.output_tokens_per_s * (1 / batch), Q::kTokensPerS),
-                      text(i.decode_bytes, Q::kBytes), text(i.decode_flops, Q::kFlops)));
+                      text(i.decode_bytes, Q::kBytes), text(i.decode_flops.total, Q::kFlops)));
 }
 
 void print_inference(const CostPlan& p) {

@@ -11,10 +11,6 @@ namespace {
 
 void print(const std::string& text) { fmt::print("{}", text); }
 
-std::string money(const std::optional<Range>& usd) {
-  return usd ? usd_spread_text(*usd) : "unknown";
-}
-
 std::string from(const std::string& source, const std::string& date) {
   return date.empty() ? source : fmt::format("{} [{}]", source, date);
 }
@@ -37,11 +33,6 @@ void print_rung(const Rung& r) {
   for (const StatedCost& s : r.stated) print_stated(s, "stated by ");
 }
 
-std::string factor_text(const Range& f) {
-  return f.exact() ? fmt::format("{:.3g}", f.mid)
-                   : fmt::format("{:.3g} ({:.3g}-{:.3g})", f.mid, f.low, f.high);
-}
-
 void print_factor(const char* name, const Factor& f) {
   print(wrapped(
       fmt::format("{}: {} a year. {}", name, factor_text(f.per_year), from(f.source, f.date)), 2));
@@ -54,13 +45,14 @@ void print_ladder(const Ladder& ladder) {
   for (const Rung& r : ladder.rungs) print_rung(r);
   if (!ladder.borrowed.empty()) print("\nBorrowed compute, in none of the steps\n");
   for (const BorrowedCompute& b : ladder.borrowed) {
-    fmt::print("  {:<47}{:>13}  {}\n", b.what, money(b.usd), b.usd ? basis_name(b.basis) : "");
+    fmt::print("  {:<47}{:>13}  {}\n", b.what, usd_or_unknown(b.usd),
+               b.usd ? basis_name(b.basis) : "");
     print(wrapped(b.usd ? b.note + ". " + from(b.source, b.date) : b.note, 4));
   }
   if (!ladder.cluster_shares.empty())
     print("\nThe cluster, shared by device-hours among the runs that it served\n");
   for (const ClusterShare& s : ladder.cluster_shares)
-    fmt::print("  {:<36}{:>6.1f} %  {}\n", s.run, 100 * s.fraction, money(s.usd));
+    fmt::print("  {:<36}{:>6.1f} %  {}\n", s.run, 100 * s.fraction, usd_or_unknown(s.usd));
   if (!ladder.unplaced.empty()) print("\nStated without saying what it counts, so on no step\n");
   for (const StatedCost& s : ladder.unplaced) print_stated(s, "");
 }
@@ -96,7 +88,8 @@ void print_trend(const Trend& t) {
   for (const std::string& sentence : trend_sentences(t)) print(wrapped(sentence));
   std::vector<std::vector<std::string>> rows;
   for (const TrendRow& r : t.rows)
-    rows.push_back({to_string(r.month), money(r.usd), r.frontier_usd ? money(r.frontier_usd) : ""});
+    rows.push_back({to_string(r.month), usd_or_unknown(r.usd),
+                    r.frontier_usd ? usd_or_unknown(r.frontier_usd) : ""});
   print("\n" +
         text_table({{"month"}, {"the same capability", true}, {"a frontier run", true}}, rows) +
         "\n");

@@ -1,9 +1,6 @@
 #include "cli/ladder_flags.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-
-#include <chrono>
 
 #include "cost/parse_range.h"
 
@@ -34,25 +31,25 @@ Status read_one(const std::string& text, Quantity q, const char* flag, std::opti
 
 std::shared_ptr<LadderFlags> add_ladder_flags(CLI::App& sub) {
   auto f = std::make_shared<LadderFlags>();
-  const char* group = "Figures in place of the catalogue's (one, low:high or low:middle:high)";
+  const char* group = "Figures in place of the catalogue's (one, low..high or low..middle..high)";
   sub.add_option("--rental-price", f->rental,
-                 "Rental price of a device-hour: '$2/h' or '$2/h:$3/h'")
+                 "Rental price of a device-hour: '$2/h' or '$2/h..$3/h'")
       ->group(group);
   sub.add_option("--device-price", f->device_price,
-                 "Purchase price of one device: '$31.7K:$44.75K'")
+                 "Purchase price of one device: '$31.7K..$44.75K'")
       ->group(group);
   sub.add_option("--devices", f->devices, "Devices of the cluster")->group(group);
   sub.add_option("--age", f->age, "Age of the hardware when the run began: '1.5 years'")
       ->group(group);
   sub.add_option("--rd-factor", f->rd_factor,
-                 "Compute of the whole project over the final run's: 3.3:10")
+                 "Compute of the whole project over the final run's: 3.3..10")
       ->group(group);
-  sub.add_option("--staff-share", f->staff_share, "Share of staff in the whole: 29%:49%")
+  sub.add_option("--staff-share", f->staff_share, "Share of staff in the whole: 29%..49%")
       ->group(group);
-  sub.add_option("--life", f->life, "Straight line: life of the hardware: '3 years:6 years'")
+  sub.add_option("--life", f->life, "Straight line: life of the hardware: '3 years..6 years'")
       ->group(group);
   sub.add_option("--utilisation", f->utilisation,
-                 "Straight line: share of the hours in use: 60%:100%")
+                 "Straight line: share of the hours in use: 60%..100%")
       ->group(group);
   const char* formula = "The amortisation formula";
   sub.add_flag("--printed-sign", f->printed_sign,
@@ -92,12 +89,6 @@ Result<LadderOptions> ladder_options(const LadderFlags& f) {
   o.network = !f.no_network;
   o.upper_base = f.upper_base == "owned" ? UpperBase::kOwned : UpperBase::kRental;
   return o;
-}
-
-std::string today() {
-  return fmt::format(
-      "{:%Y-%m-%d}",
-      fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
 }
 
 }  // namespace fathom

@@ -21,7 +21,4 @@ std::shared_ptr<LadderFlags> add_ladder_flags(CLI::App& sub);
 /// Error: the flag that is not as wanted.
 Result<LadderOptions> ladder_options(const LadderFlags& flags);
 
-/// Today, for the foot of a page: 2026-11-28.
-std::string today();
-
 }  // namespace fathom

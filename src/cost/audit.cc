@@ -3,6 +3,7 @@
 #include "cost/audit.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "cost/audit_impl.h"
@@ -58,6 +59,12 @@ double peak_of(const Device& device, std::string& precision) {
   }
   precision = device.peak.begin()->first;
   return device.peak.begin()->second;
+}
+
+std::vector<BasisFigure> market_figures(const Catalogue& catalogue, const CatalogueModel& model) {
+  LadderOptions market;
+  market.claimed_rate = false;
+  return figures_of(catalogue, model, market);
 }
 
 const Claim* AuditContext::reference(std::string_view what, std::string_view phase) const {
@@ -182,8 +189,10 @@ std::vector<std::string> beyond(Basis basis) {
 /// Phases that the headline does not hold and for which somebody names money.
 void missing_phases(const AuditContext& c, const Claim& headline, std::vector<std::string>& out) {
   for (const char* phase : {"pretraining", "context-extension", "post-training"}) {
+    if (!c.model.base.empty() && phase != std::string_view("post-training"))
+      continue;  // the base model's
     if (headline.phase == "all" || headline.phase == phase ||
-        (std::string(phase) == "post-training" && headline.phase == "rl"))
+        (phase == std::string_view("post-training") && headline.phase == "rl"))
       continue;
     const Claim* claim = c.reference("usd", phase);
     out.push_back(claim == nullptr ? std::string(phase)
@@ -207,44 +216,42 @@ void add_scope(AuditContext& c) {
   c.audit.headline =
       fmt::format("{}, {}, {}", cited(*headline), basis_name(headline->basis),
                   headline->phase == "all" ? "all phases of one run" : headline->phase);
-  if (c.model.base.empty()) {
-    missing_phases(c, *headline, c.audit.leaves_out);
-  } else {  // pretraining is the base model's
-    AuditContext& self = c;
-    std::vector<std::string> all;
-    missing_phases(self, *headline, all);
-    for (const std::string& line : all) {
-      if (!line.starts_with("pretraining") && !line.starts_with("context-extension"))
-        c.audit.leaves_out.push_back(line);
-    }
-  }
+  missing_phases(c, *headline, c.audit.leaves_out);
   for (const std::string& rung : beyond(headline->basis)) c.audit.leaves_out.push_back(rung);
+  const auto wider_scope = [&](Basis basis) {
+    return basis != headline->basis && (basis == Basis::kAcquisition || basis == Basis::kAllInRd ||
+                                        basis == Basis::kStaff || basis == Basis::kCompanyHardware);
+  };
+  for (const BasisFigure& f : market_figures(c.catalogue, c.model)) {
+    if (!f.computed || !wider_scope(f.basis)) continue;
+    c.audit.leaves_out.push_back(fmt::format("computed for a wider scope: {}, {} ({})",
+                                             human_quantity(f.usd, Quantity::kUsd),
+                                             basis_name(f.basis), basis_meaning(f.basis)));
+  }
   for (const Claim* wider : c.claims) {
-    const bool scope = wider->basis == Basis::kAcquisition || wider->basis == Basis::kAllInRd ||
-                       wider->basis == Basis::kStaff || wider->basis == Basis::kCompanyHardware;
-    if (!scope || wider->what != "usd" || wider->basis == headline->basis) continue;
+    if (wider->what != "usd" || !wider_scope(wider->basis)) continue;
     c.audit.leaves_out.push_back(fmt::format("said of a wider scope: {}, {} ({})", cited(*wider),
                                              basis_name(wider->basis),
                                              basis_meaning(wider->basis)));
   }
 }
 
+/// On each basis that the model has a figure on: its own, then those of others. What stands on
+/// another model's run is no whole run and has no place among them.
 void add_at_basis(AuditContext& c) {
-  const std::vector<const Claim*> own = c.catalogue.claims_of(c.model.name, "usd");
+  if (!c.model.base.empty()) return;
+  std::vector<AtBasis> own, others;
+  for (const CatalogueModel& m : c.catalogue.models) {
+    if (!m.base.empty()) continue;
+    for (const BasisFigure& f : market_figures(c.catalogue, m))
+      (m.name == c.model.name ? own : others)
+          .push_back({f.basis, m.name, f.whose, f.date, f.usd, f.computed});
+  }
   for (Basis basis : {Basis::kRental, Basis::kAmortised, Basis::kCloud, Basis::kAcquisition}) {
-    const bool has = std::any_of(own.begin(), own.end(), [&](const Claim* claim) {
-      return claim->basis == basis && claim->phase == "all";
-    });
-    if (!has) continue;
-    for (int others = 0; others < 2; ++others) {
-      for (const Claim& claim : c.catalogue.claims) {
-        if (claim.what != "usd" || claim.basis != basis || claim.phase != "all" ||
-            (claim.model != c.model.name) != (others == 1))
-          continue;
-        c.audit.at_basis.push_back(
-            {basis, claim.model, claim.from.whose, claim.from.date, claim.phase, claim.value});
-      }
-    }
+    if (std::ranges::find(own, basis, &AtBasis::basis) == own.end()) continue;
+    for (const auto* rows : {&own, &others})
+      std::ranges::copy_if(*rows, std::back_inserter(c.audit.at_basis),
+                           [&](const AtBasis& row) { return row.basis == basis; });
   }
 }
 
@@ -305,7 +312,10 @@ Result<Audit> audit_model(const Catalogue& catalogue, const CatalogueModel& mode
   }
   add_at_basis(c);
   add_beside(c);
-  if (!audit.verdicts.empty() || !audit.at_basis.empty() || !audit.beside.empty()) return audit;
+  // Hours alone have a price, but nothing to be held against.
+  const bool stated = std::ranges::any_of(
+      audit.at_basis, [&](const AtBasis& b) { return b.model == model.name && !b.computed; });
+  if (!audit.verdicts.empty() || stated || !audit.beside.empty()) return audit;
   return Status::error(fmt::format(
       "{}: a claim with too few numbers to check: wanted are device-hours with tokens and FLOPs "
       "per token (or active parameters), or with devices and "

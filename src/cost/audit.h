@@ -26,10 +26,12 @@ struct Mfu {
   double value = 0;
 };
 
+/// The whole run of a model on one basis: stated by somebody, or computed by its ladder.
 struct AtBasis {
   Basis basis = Basis::kUnknown;
-  std::string model, whose, date, phase;
+  std::string model, whose, date;
   Range usd;
+  bool computed = false;
 };
 
 struct Audit {
@@ -60,16 +62,11 @@ struct ClaimedNumbers {
 };
 Result<ClaimedNumbers> read_claimed_numbers(std::string_view toml, const std::string& where);
 /// Adds them to the catalogue as claims of the model `like`, or of a new one where that is empty;
-/// returns its name. Error: a number with a wrong unit, no number at all, an unknown device.
+/// returns its name. Error: a number with a wrong unit, no date, an unknown device.
 Result<std::string> add_claimed_numbers(Catalogue& catalogue, const ClaimedNumbers& numbers,
                                         const std::string& like);
 
 /// The note of device-hours that are only a product of other given numbers.
 inline constexpr const char* kDerived = "devices x duration";
-
-/// The cost of a fixed capability falls about 4x a year: Amodei's "maybe ~4x/year"; 3x algorithmic
-/// (halving every 8 months, 5 to 14; Ho et al. 2024) x 1.38x hardware (0.14 OOM a year; Cottier et
-/// al.).
-inline constexpr Range kCostDeclineAYear = {2.5, 4.0, 7.3};
 
 }  // namespace fathom

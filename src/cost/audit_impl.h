@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "cost/audit.h"
+#include "cost/compare.h"
 #include "cost/flops.h"
 
 namespace fathom {
@@ -55,6 +56,9 @@ const char* definition_name(FlopsDefinition definition);
 /// The peak that the run could have used at most: of its precision, else bf16, else the highest.
 /// Precision is set to the one found.
 double peak_of(const Device& device, std::string& precision);
+
+/// The model's money on every basis, stated and computed, rental at the market's price for all.
+std::vector<BasisFigure> market_figures(const Catalogue& catalogue, const CatalogueModel& model);
 
 void check_throughput(AuditContext& c);
 void check_hours_per_trillion(AuditContext& c);

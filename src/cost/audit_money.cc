@@ -1,9 +1,9 @@
 // The rules on money and on who says what: hours x rate, sums of phases, witnesses against each
 // other, figures of two bases side by side, and the trend.
 #include <algorithm>
-#include <set>
 
 #include "cost/audit_impl.h"
+#include "cost/trend.h"
 
 namespace fathom {
 namespace {
@@ -18,7 +18,8 @@ std::optional<Range> market_rate(const AuditContext& c, const std::string& devic
   std::optional<Range> market;
   if (!is_iso_date(date)) return market;
   for (const Price* p : c.catalogue.prices_of("rental", device)) {
-    if (p->from.whose == except || std::abs(years_between(p->from.date, date)) > 1) continue;
+    if (p->cloud || p->from.whose == except || std::abs(years_between(p->from.date, date)) > 1)
+      continue;
     if (!market) market = p->value;
     market->low = std::min(market->low, p->value.low);
     market->high = std::max(market->high, p->value.high);
@@ -167,19 +168,6 @@ const Claim* stands_on(const Catalogue& catalogue, const std::string& model, dou
   return nullptr;
 }
 
-/// Money of all phases on one basis, every witness.
-std::optional<Range> usd_at(const Catalogue& catalogue, const std::string& model, Basis basis) {
-  std::optional<Range> all;
-  for (const Claim* claim : catalogue.claims_of(model, "usd")) {
-    if (claim->basis != basis || claim->phase != "all") continue;
-    if (!all) all = claim->value;
-    all->low = std::min(all->low, claim->value.low);
-    all->high = std::max(all->high, claim->value.high);
-  }
-  if (all) all->mid = std::sqrt(all->low * all->high);
-  return all;
-}
-
 void judge_comparison(AuditContext& c, const Comparison& pair) {
   const Claim *a = stands_on(c.catalogue, pair.model, pair.value.mid),
               *b = stands_on(c.catalogue, pair.against, pair.against_value.mid);
@@ -208,8 +196,8 @@ void judge_comparison(AuditContext& c, const Comparison& pair) {
       basis_name(b->basis), basis_meaning(b->basis), b->from.whose, said);
   std::optional<double> factor;
   for (Basis basis : {Basis::kAmortised, Basis::kCloud, Basis::kAcquisition}) {
-    const auto x = usd_at(c.catalogue, pair.model, basis),
-               y = usd_at(c.catalogue, pair.against, basis);
+    const auto x = on_basis(market_figures(c.catalogue, *ma), basis),
+               y = on_basis(market_figures(c.catalogue, *mb), basis);
     if (!x || !y) continue;
     const Range ratio = *y / *x;
     why += fmt::format(" At one basis ({}): {} / {} = {:.2g}x to {:.2g}x.", basis_name(basis),
@@ -231,27 +219,25 @@ void check_comparisons(AuditContext& c) {
 void check_trend(AuditContext& c) {
   if (c.model.peer.empty() || !c.audit.usd || !is_iso_date(c.model.from.date)) return;
   const CatalogueModel* peer = c.catalogue.model(c.model.peer).value();
-  std::optional<Range> cost = usd_at(c.catalogue, peer->name, Basis::kAmortised);
+  const auto cost = on_basis(market_figures(c.catalogue, *peer), Basis::kAmortised);
   if (!cost) return;
   const double years = years_between(c.model.peer_date, c.model.from.date);
   if (years <= 0) return;
-  const double expected = cost->mid / std::pow(kCostDeclineAYear.mid, years);
-  const double slow = cost->mid / std::pow(kCostDeclineAYear.low, years),
-               fast = cost->mid / std::pow(kCostDeclineAYear.high, years);
-  const double factor = c.audit.usd->mid / expected;
+  const Range decline = cost_factor(published_factors());
+  const Range expected = project_cost(*cost, years, decline);
+  const double factor = c.audit.usd->mid / expected.mid;
   const bool holds = factor > 0.25 && factor < 4;
   std::string why = fmt::format(
       "{} ({}, trained {}, amortised) / {:.3g}^{:.2f} years = {} expected ({} to {} at {:.3g}x and "
       "{:.3g}x a year). {} is {:.2g}x {} that, before any difference in quality: {}.",
-      text_of(cost->mid, Quantity::kUsd), peer->title, c.model.peer_date, kCostDeclineAYear.mid,
-      years, text_of(expected, Quantity::kUsd), text_of(fast, Quantity::kUsd),
-      text_of(slow, Quantity::kUsd), kCostDeclineAYear.high, kCostDeclineAYear.low,
+      text_of(cost->mid, Quantity::kUsd), peer->title, c.model.peer_date, decline.mid, years,
+      text_of(expected.mid, Quantity::kUsd), text_of(expected.low, Quantity::kUsd),
+      text_of(expected.high, Quantity::kUsd), decline.high, decline.low,
       text_of(c.audit.usd->mid, Quantity::kUsd), std::max(factor, 1 / factor),
       factor < 1 ? "below" : "above", holds ? "on or near the trend" : "off the trend");
   why += fmt::format(" The peer is named by {} ({}).", c.model.peer_from.whose,
                      c.model.peer_from.date);
-  c.say(fmt::format("{} on the trend of about {:.0f}x a year", c.audit.headline,
-                    kCostDeclineAYear.mid),
+  c.say(fmt::format("{} on the trend of about {:.0f}x a year", c.audit.headline, decline.mid),
         holds, factor, why);
 }
 

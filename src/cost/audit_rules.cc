@@ -42,9 +42,9 @@ void judge_throughput(AuditContext& c, const Claim& hours, double flop, const st
   if (share > 1)
     return c.say(hours, false, 1 / share, why + " More than the device can do: impossible.");
   if (share > kHighestPublished)
-    return c.say(hours, false, 1, why + " More than any published run of this size reached.");
+    return c.say(hours, false, {}, why + " More than any published run of this size reached.");
   if (share < kLowestPlausible)
-    return c.say(hours, false, 1,
+    return c.say(hours, false, {},
                  why +
                      " So little that the hours must hold more than this training, or tokens or "
                      "FLOPs are too low.");

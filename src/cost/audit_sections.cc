@@ -48,11 +48,11 @@ PageSection basis_section(const Audit& a, Basis basis) {
   s.title = fmt::format("At equal basis: {}", basis_name(basis));
   s.paragraphs = {fmt::format("{}.", basis_meaning(basis))};
   BarsPlot plot;
-  PageTable t{{{"Model"}, {"Money", true}, {"Phase"}, {"Whose and date"}}, {}};
+  PageTable t{{{"Model"}, {"Money", true}, {"Whose and date"}}, {}};
   for (const AtBasis& b : a.at_basis) {
     if (b.basis != basis) continue;
     plot.items.push_back({b.model, b.usd, b.whose, false});
-    t.rows.push_back({b.model, usd_spread_text(b.usd), b.phase, b.whose + " · " + b.date});
+    t.rows.push_back({b.model, usd_spread_text(b.usd), b.whose + " · " + b.date});
   }
   if (plot.items.size() > 1) s.plot = std::move(plot);  // one mark alone shows nothing
   s.plot_caption = "Each bar is one witness. US dollars, logarithmic axis.";

@@ -103,6 +103,7 @@ struct Price {
   std::string what;    // purchase, rental, electricity, depreciation
   std::string device;  // purchase and rental
   std::string place;   // whose list: a provider, a country; or empty
+  bool cloud = false;  // a rental price that is a cloud provider's list price: basis "cloud"
   Quantity quantity = Quantity::kUsd;
   Range value;
   Provenance from;  // date: the month for which it holds
@@ -141,7 +142,8 @@ Result<Catalogue> load_catalogue(const std::filesystem::path& directory);
 /// Adds the entries of one file's text. `where` names it. What the entries refer to is not looked
 /// up: check_references does.
 Status add_catalogue_text(Catalogue& catalogue, std::string_view text, const std::string& where);
-/// Names are unique; models, devices and configs that entries name exist.
+/// Names are unique; models, devices and configs that entries name exist; no model stands on itself
+/// by its base or by what its claims include.
 Status check_references(const Catalogue& catalogue);
 
 /// Years from one ISO date to another, a month without a day taken in its middle. Requires: dates

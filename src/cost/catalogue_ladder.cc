@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 namespace fathom {
@@ -11,13 +12,11 @@ namespace {
 constexpr double kSameTimeYears =
     0.5;  // prices no further apart than this are one price with a range
 
-std::string told(const Provenance& p);
-
-std::string told(const Price& p) { return (p.place.empty() ? "" : p.place + ": ") + told(p.from); }
-
 std::string told(const Provenance& p) {
   return fmt::format("{} ({}{})", p.source, p.whose, p.primary ? "" : "; secondary");
 }
+
+std::string told(const Price& p) { return (p.place.empty() ? "" : p.place + ": ") + told(p.from); }
 
 Range hull(const Range& a, const Range& b) {
   const double low = std::min(a.low, b.low), high = std::max(a.high, b.high);
@@ -77,7 +76,7 @@ std::vector<PhaseHours> phases_of(const Catalogue& c, const CatalogueModel& m);
 void add_included(std::vector<PhaseHours>& phases, const Catalogue& c, const Claim& whole) {
   for (const std::string& name : whole.includes) {
     const auto other = c.model(name);
-    if (!other.ok() || name == whole.model) continue;
+    if (!other.ok()) continue;
     const auto parts = phases_of(c, *other.value());
     if (!parts.empty())
       phases.push_back(
@@ -127,13 +126,6 @@ const Device* device_of(const Catalogue& c, const CatalogueModel& m) {
   return nullptr;
 }
 
-/// Whose list prices are the basis "cloud"; all other rental prices are "rental".
-bool is_cloud(const Price& p) {
-  return std::ranges::any_of(
-      std::initializer_list<std::string_view>{"AWS", "Google", "Oracle", "Azure", "Microsoft"},
-      [&](std::string_view name) { return p.place.starts_with(name); });
-}
-
 /// All of `prices` within kSameTimeYears of the one nearest to `date`, as one range.
 std::optional<Figure> price_near(const std::vector<const Price*>& prices, const std::string& date) {
   if (prices.empty()) return {};
@@ -153,7 +145,7 @@ std::optional<Figure> price_near(const std::vector<const Price*>& prices, const 
 std::optional<Figure> rental_near(const Catalogue& c, const Device& device, const std::string& date,
                                   bool cloud) {
   auto prices = c.prices_of("rental", device.name);
-  std::erase_if(prices, [cloud](const Price* p) { return is_cloud(*p) != cloud; });
+  std::erase_if(prices, [cloud](const Price* p) { return p->cloud != cloud; });
   return price_near(prices, date);
 }
 
@@ -248,8 +240,7 @@ double hardware_age(const CatalogueModel& m, const Device* device, LadderInputs&
 std::vector<StatedCost> stated_costs(const Catalogue& c, const CatalogueModel& m) {
   std::vector<StatedCost> stated;
   for (const Claim* claim : c.claims_of(m.name, "usd")) {
-    // What fathom itself worked out is worked out again here, from its inputs.
-    if (claim->phase != "all" || claim->from.whose == "fathom") continue;
+    if (claim->phase != "all") continue;
     std::string note = claim->from.note;
     if (claim->at_least) note = "a lower bound" + (note.empty() ? "" : "; " + note);
     stated.push_back({claim->basis, claim->value, claim->from.whose, claim->from.source,

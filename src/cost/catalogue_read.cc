@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 
 #include "base/file.h"
@@ -32,7 +34,7 @@ Range range_above_zero(TomlTable& t, Quantity q) {
   return r;
 }
 
-/// Every entry says whose it is, from where and when. `date_key`: "date", or "month" of a price.
+/// Whose it is, from where and when. `prefix` begins each key.
 Provenance read_provenance(TomlTable& t, const char* date_key, const std::string& prefix = "") {
   Provenance p;
   p.whose = t.text((prefix + "whose").c_str(), Needed::kYes);
@@ -43,11 +45,14 @@ Provenance read_provenance(TomlTable& t, const char* date_key, const std::string
   return p;
 }
 
-/// What is not primary says why in its note.
-void read_primary(TomlTable& t, Provenance& p) {
+/// An entry's own. `date_key`: "date", or "month" of a price. What is not primary says why in its
+/// note.
+Provenance read_entry_provenance(TomlTable& t, const char* date_key = "date") {
+  Provenance p = read_provenance(t, date_key);
   p.primary = t.flag("primary", true);
   if (!p.primary && p.note.empty())
     t.refuse("primary = false wants a note that says where the figure was read");
+  return p;
 }
 
 Basis read_basis(TomlTable& t) {
@@ -90,8 +95,7 @@ Status read_model(const toml::table& table, const std::string& file, Catalogue& 
   m.flops_per_token = above_zero(t, "flops_per_token", Quantity::kFlopsPerToken);
   m.training_flop = above_zero(t, "training_flop", Quantity::kFlops);
   m.context_length = t.integer("context_length", 1, int64_t{1} << 40).value_or(0);
-  m.from = read_provenance(t, "date");
-  read_primary(t, m.from);
+  m.from = read_entry_provenance(t);
   read_peer(t, m);
   catalogue.models.push_back(std::move(m));
   return t.finish();
@@ -116,8 +120,7 @@ Status read_claim(const toml::table& table, const std::string& file, Catalogue& 
   c.device = t.text("device");
   c.basis = read_basis(t);
   c.includes = t.texts("includes");
-  c.from = read_provenance(t, "date");
-  read_primary(t, c.from);
+  c.from = read_entry_provenance(t);
   if (c.basis == Basis::kPhysical &&
       (kind.quantity == Quantity::kUsd || kind.quantity == Quantity::kUsdPerHour)) {
     t.refuse("basis: one of money wanted, physical found");
@@ -149,8 +152,7 @@ Status read_device(const toml::table& table, const std::string& file, Catalogue&
   d.network_bytes_per_s = above_zero(t, "network_bandwidth", Quantity::kBytesPerS);
   d.tdp_w = above_zero(t, "tdp", Quantity::kWatts);
   d.server_w = above_zero(t, "server_power", Quantity::kWatts);
-  d.from = read_provenance(t, "date");
-  read_primary(t, d.from);
+  d.from = read_entry_provenance(t);
   catalogue.devices.push_back(std::move(d));
   return t.finish();
 }
@@ -166,9 +168,9 @@ Status read_price(const toml::table& table, const std::string& file, Catalogue& 
   p.quantity = kQuantities[kind];
   p.device = t.text("device", kind < 2 ? Needed::kYes : Needed::kNo);
   p.place = t.text("place");
+  if (p.what == "rental") p.cloud = t.choice("basis", {"rental", "cloud"}, Needed::kNo) == 1;
   p.value = range_above_zero(t, p.quantity);
-  p.from = read_provenance(t, "month");
-  read_primary(t, p.from);
+  p.from = read_entry_provenance(t, "month");
   catalogue.prices.push_back(std::move(p));
   return t.finish();
 }
@@ -181,8 +183,7 @@ Status read_comparison(const toml::table& table, const std::string& file, Catalo
   c.value = Range::exactly(above_zero(t, "value", Quantity::kUsd, Needed::kYes).value_or(0));
   c.against_value =
       Range::exactly(above_zero(t, "against_value", Quantity::kUsd, Needed::kYes).value_or(0));
-  c.from = read_provenance(t, "date");
-  read_primary(t, c.from);
+  c.from = read_entry_provenance(t);
   catalogue.comparisons.push_back(std::move(c));
   return t.finish();
 }
@@ -266,6 +267,36 @@ Status check_models(const Catalogue& catalogue) {
   return {};
 }
 
+/// The models that one stands on: its base, and what its claims include.
+std::set<std::string> stands_on(const Catalogue& catalogue, const CatalogueModel& m) {
+  std::set<std::string> names;
+  if (!m.base.empty()) names.insert(m.base);
+  for (const Claim* c : catalogue.claims_of(m.name))
+    names.insert(c->includes.begin(), c->includes.end());
+  return names;
+}
+
+/// A ladder follows base and included models down; it must come to an end.
+Status check_no_circle(const Catalogue& catalogue) {
+  std::map<std::string, std::set<std::string>> open;  // models, each with what it still stands on
+  for (const CatalogueModel& m : catalogue.models) open[m.name] = stands_on(catalogue, m);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (auto it = open.begin(); it != open.end();) {
+      std::erase_if(it->second, [&](const std::string& name) { return !open.contains(name); });
+      changed |= it->second.empty();
+      it = it->second.empty() ? open.erase(it) : std::next(it);
+    }
+  }
+  for (const CatalogueModel& m : catalogue.models) {
+    if (open.contains(m.name))
+      return Status::error(fmt::format(
+          "{}: {}: models that it stands on (base, includes) without a circle wanted, one found",
+          m.from.where, m.name));
+  }
+  return {};
+}
+
 }  // namespace
 
 Status add_catalogue_text(Catalogue& catalogue, std::string_view text, const std::string& where) {
@@ -296,7 +327,7 @@ Status check_references(const Catalogue& catalogue) {
     FATHOM_RETURN_IF_ERROR(must_be(c.from, "model", c.model, model));
     FATHOM_RETURN_IF_ERROR(must_be(c.from, "against", c.against, model));
   }
-  return {};
+  return check_no_circle(catalogue);
 }
 
 Result<Catalogue> load_catalogue(const fs::path& directory) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cost/flops.h"
+#include "cost/test_catalogue.h"
 
 namespace fathom {
 namespace {
@@ -126,6 +127,34 @@ TEST(Catalogue, ReferencesMustExist) {
             std::string::npos);
 }
 
+TEST(Catalogue, NoModelStandsOnItself) {
+  EXPECT_EQ(refusal(with(kModel, "base = \"abyss-1\"")),
+            "x.toml:1: abyss-1: models that it stands on (base, includes) without a circle wanted, "
+            "one found");
+  std::string second = with(with(kModel, "name = \"abyss-2\""), "aliases = []");
+  second = with(second, "base = \"abyss-1\"");
+  const std::string claim = with(kClaim, "includes = [\"abyss-2\"]");
+  EXPECT_NE(refusal(kModel + second + claim).find("without a circle"), std::string::npos);
+  Catalogue chain;
+  ASSERT_TRUE(add_catalogue_text(chain, kModel + second + kClaim, "x.toml").ok());
+  EXPECT_TRUE(check_references(chain).ok());
+}
+
+TEST(Catalogue, ARentalPriceMayBeACloudsAndNoOtherPrice) {
+  const std::string price =
+      "[[price]]\nwhat = \"rental\"\ndevice = \"d\"\nvalue = \"$2/h\"\nmonth = "
+      "\"2024-06\"\nwhose = \"x\"\nsource = \"x\"\n";
+  Catalogue c;
+  ASSERT_TRUE(add_catalogue_text(c, price + with(price, "basis = \"cloud\""), "x.toml").ok());
+  EXPECT_FALSE(c.prices[0].cloud);
+  EXPECT_TRUE(c.prices[1].cloud);
+  EXPECT_EQ(refusal(with(price, "basis = \"cheap\"")),
+            "x.toml:8: basis: one of rental, cloud wanted, 'cheap' found");
+  const std::string bought = with(with(price, "what = \"purchase\""), "value = \"$2\"");
+  EXPECT_NE(refusal(with(bought, "basis = \"cloud\"")).find("unknown key \"basis\""),
+            std::string::npos);
+}
+
 TEST(Catalogue, APriceWantsItsMonth) {
   const std::string price =
       "[[price]]\nwhat = \"electricity\"\nvalue = \"$0.08/kWh\"\nmonth = \"2024-06\"\nwhose = "
@@ -144,14 +173,8 @@ TEST(Catalogue, YearsBetweenDates) {
   EXPECT_LT(years_between("2025-01", "2024-01-31"), -0.9);
 }
 
-Catalogue shipped() {
-  auto c = load_catalogue(std::filesystem::path(FATHOM_SOURCE_DIR) / "data/catalogue");
-  if (!c.ok()) throw std::runtime_error(c.message());
-  return std::move(c).value();
-}
-
 TEST(ShippedCatalogue, HoldsTheModelsUnderTheNamesThatPeopleUse) {
-  const Catalogue c = shipped();
+  const Catalogue& c = shipped_catalogue();
   for (const char* name : {"deepseek-v2",
                            "deepseek-v3",
                            "DeepSeek V3",
@@ -190,7 +213,7 @@ TEST(ShippedCatalogue, HoldsTheModelsUnderTheNamesThatPeopleUse) {
 }
 
 TEST(ShippedCatalogue, EveryPublishedConfigCountsAsPublished) {
-  const Catalogue c = shipped();
+  const Catalogue& c = shipped_catalogue();
   int configs = 0;
   for (const CatalogueModel& m : c.models) {
     if (m.config.empty()) continue;
@@ -208,7 +231,7 @@ TEST(ShippedCatalogue, EveryPublishedConfigCountsAsPublished) {
 // Bytes of cache a token: "Insights into DeepSeek-V3" (ISCA 2025), table 1; training FLOPs a token:
 // its table 2.
 TEST(ShippedCatalogue, CacheAndFlopsArePublishedOnes) {
-  const Catalogue c = shipped();
+  const Catalogue& c = shipped_catalogue();
   const struct {
     const char* name;
     int64_t cache_bytes;
@@ -229,7 +252,7 @@ TEST(ShippedCatalogue, CacheAndFlopsArePublishedOnes) {
 }
 
 TEST(ShippedCatalogue, WhatIsNotPrimarySaysWhy) {
-  const Catalogue c = shipped();
+  const Catalogue& c = shipped_catalogue();
   std::set<std::string> kinds;
   for (const Claim& claim : c.claims) {
     EXPECT_TRUE(claim.from.primary || !claim.from.note.empty()) << claim.from.where;

@@ -130,6 +130,9 @@ Result<ClaimedNumbers> read_claimed_numbers(std::string_view toml, const std::st
 
 Result<std::string> add_claimed_numbers(Catalogue& catalogue, const ClaimedNumbers& n,
                                         const std::string& like) {
+  if (!is_iso_date(n.date))
+    return Status::error(
+        fmt::format("date: a date (2024-12-27 or 2024-12) wanted, \"{}\" found", n.date));
   const Device* given = nullptr;
   if (!n.device.empty()) {
     FATHOM_ASSIGN_OR_RETURN(given, catalogue.device(n.device));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "cost/money_text.h"
 
@@ -66,19 +65,11 @@ void add_notes(CostComparison& c) {
 }  // namespace
 
 std::optional<Range> on_basis(const std::vector<BasisFigure>& figures, Basis basis) {
-  std::optional<Range> all;
-  double log_mid = 0;
-  int n = 0;
+  std::vector<Range> on;
   for (const BasisFigure& f : figures) {
-    if (f.basis != basis) continue;
-    if (!all) all = f.usd;
-    all->low = std::min(all->low, f.usd.low);
-    all->high = std::max(all->high, f.usd.high);
-    log_mid += std::log(f.usd.mid);
-    ++n;
+    if (f.basis == basis) on.push_back(f.usd);
   }
-  if (n > 1) all->mid = std::exp(log_mid / n);
-  return all;
+  return on.empty() ? std::nullopt : std::optional(spread_of(on));
 }
 
 const std::vector<Basis>& comparable_bases() {

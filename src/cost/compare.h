@@ -44,8 +44,7 @@ Result<Basis> parse_basis(std::string_view name);
 /// All figures of one model on all bases.
 std::vector<BasisFigure> figures_of(const Catalogue& catalogue, const CatalogueModel& model,
                                     const LadderOptions& options = {});
-/// The figures on one basis as one: from the lowest to the highest, the middle their geometric
-/// mean. None: no such figure.
+/// The figures on one basis as one (spread_of). None: no such figure.
 std::optional<Range> on_basis(const std::vector<BasisFigure>& figures, Basis basis);
 /// Rental prices are the market's for all, whatever a maker assumed. `basis` absent: the first of
 /// comparable_bases() on which all have a figure; else the one on which most have. Error: an

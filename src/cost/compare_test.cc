@@ -5,18 +5,12 @@
 
 #include "cost/catalogue_trend.h"
 #include "cost/cost_sections.h"
+#include "cost/test_catalogue.h"
 
 namespace fathom {
 namespace {
 
-const Catalogue& catalogue() {
-  static const Catalogue c = [] {
-    auto loaded = load_catalogue(FATHOM_SOURCE_DIR "/data/catalogue");
-    EXPECT_TRUE(loaded.ok()) << loaded.message();
-    return std::move(loaded).value();
-  }();
-  return c;
-}
+const Catalogue& catalogue() { return shipped_catalogue(); }
 
 Ladder ladder(const char* name, const LadderOptions& options = {}) {
   auto l = ladder_of(catalogue(), name, options);
@@ -92,6 +86,39 @@ TEST(Compare, TakesTheBasisThatAllHave) {
   EXPECT_EQ(gpt4.usd->high, 68.78e6);
   EXPECT_GT(gpt4.ratio->mid, 5);  // not the 18 of $5.6M against $100M, which are two bases
   EXPECT_LT(gpt4.ratio->mid, 15);
+}
+
+/// A model with one statement of $1M on each of `bases`.
+void add_model(Catalogue& c, const std::string& name, const std::vector<Basis>& bases) {
+  CatalogueModel m;
+  m.name = m.title = name;
+  m.from.date = "2024-12";
+  c.models.push_back(m);
+  for (const Basis basis : bases) {
+    Claim claim;
+    claim.model = name;
+    claim.what = "usd";
+    claim.phase = "all";
+    claim.quantity = Quantity::kUsd;
+    claim.value = Range::exactly(1e6);
+    claim.basis = basis;
+    claim.from.date = "2024-12";
+    c.claims.push_back(claim);
+  }
+}
+
+TEST(Compare, TheBasisIsTheFirstThatAllHaveElseThatOfMost) {
+  Catalogue c;
+  add_model(c, "a", {Basis::kAmortised, Basis::kCloud, Basis::kAcquisition});
+  add_model(c, "b", {Basis::kAcquisition, Basis::kCloud});
+  add_model(c, "d", {Basis::kStatement, Basis::kAmortised});
+  EXPECT_EQ(compare(c, {"a", "d"}, {}).value().basis, Basis::kAmortised);
+  EXPECT_EQ(compare(c, {"a", "b"}, {}).value().basis, Basis::kCloud);
+  add_model(c, "e", {Basis::kAcquisition});
+  const CostComparison most = compare(c, {"a", "b", "d", "e"}, {}).value();
+  EXPECT_EQ(most.basis, Basis::kAcquisition);
+  EXPECT_EQ(most.why, "no basis is known for all: this one is for 3 of 4");
+  EXPECT_FALSE(most.models[2].usd) << "and no other basis in its place";
 }
 
 TEST(Compare, WhatIsMissingIsSaidAndNoOtherBasisPutInItsPlace) {

@@ -60,8 +60,46 @@ Json budget_json(const BudgetReached& b) {
 
 }  // namespace
 
+Json flops_json(const FlopsPerToken& f) {
+  return {{"attention_core", f.attention_core},
+          {"attention_projections", f.attention_projections},
+          {"routed_experts", f.routed_experts},
+          {"shared_experts", f.shared_experts},
+          {"dense_ffn", f.dense_ffn},
+          {"router", f.router},
+          {"head", f.head},
+          {"mtp", f.mtp}};
+}
+
 Json range_json(const std::optional<Range>& r) {
   return r ? Json{{"low", r->low}, {"mid", r->mid}, {"high", r->high}} : Json(nullptr);
+}
+
+Json audit_json(const Audit& a) {
+  const auto number = [](const std::optional<double>& x) { return x ? Json(*x) : Json(nullptr); };
+  Json j = {{"model", a.model},
+            {"title", a.title},
+            {"flops_per_token", number(a.flops_per_token)},
+            {"device_hours", number(a.device_hours)},
+            {"usd", range_json(a.usd)},
+            {"headline", a.headline.empty() ? Json(nullptr) : Json(a.headline)},
+            {"verdicts", Json::array()},
+            {"mfu", Json::array()},
+            {"leaves_out", a.leaves_out},
+            {"at_basis", Json::array()},
+            {"beside", a.beside}};
+  for (const Verdict& v : a.verdicts)
+    j["verdicts"].push_back(
+        {{"claim", v.claim}, {"holds", v.holds}, {"factor", number(v.factor)}, {"why", v.why}});
+  for (const Mfu& m : a.mfu) j["mfu"].push_back({{"definition", m.definition}, {"value", m.value}});
+  for (const AtBasis& b : a.at_basis)
+    j["at_basis"].push_back({{"basis", basis_name(b.basis)},
+                             {"model", b.model},
+                             {"usd", range_json(b.usd)},
+                             {"whose", b.whose},
+                             {"date", b.date},
+                             {"computed", b.computed}});
+  return j;
 }
 
 Json ladder_json(const Ladder& ladder) {

@@ -6,9 +6,10 @@
 
 #include <array>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/html.h"
+#include "cost/cost_json.h"
 #include "cost/money_text.h"
 #include "cost/page_assets.h"
 
@@ -16,33 +17,6 @@ namespace fathom {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// Text for an element or a quoted attribute.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 /// JSON for a script element: no '<' can end the element or open a comment in it. Bytes that are no
 /// UTF-8 become U+FFFD.
@@ -63,8 +37,6 @@ std::string script_hash(std::string_view script) {
                      std::string_view(reinterpret_cast<const char*>(base64.data()), n));
 }
 
-Json value_json(const Range& r) { return {{"low", r.low}, {"mid", r.mid}, {"high", r.high}}; }
-
 Json plot_json(const BarsPlot& plot) {
   Json items = Json::array();
   for (const BarItem& item : plot.items) {
@@ -74,7 +46,7 @@ Json plot_json(const BarsPlot& plot) {
               {"value", nullptr},
               {"text", "unknown"}};
     if (item.value) {
-      j["value"] = value_json(*item.value);
+      j["value"] = range_json(*item.value);
       j["text"] = plot.unit == PlotUnit::kUsd ? usd_range_text(*item.value)
                                               : percent_range_text(*item.value);
     }
@@ -90,13 +62,13 @@ Json plot_json(const TrendPlot& plot) {
   for (const TrendLine& line : plot.lines) {
     Json points = Json::array();
     for (const auto& [month, value] : line.points)
-      points.push_back({{"month", to_string(month)}, {"value", value_json(value)}});
+      points.push_back({{"month", to_string(month)}, {"value", range_json(value)}});
     lines.push_back({{"name", line.name}, {"rising", line.rising}, {"points", std::move(points)}});
   }
   for (const TrendPoint& m : plot.models) {
     models.push_back({{"name", m.name},
                       {"month", to_string(m.month)},
-                      {"value", value_json(m.usd)},
+                      {"value", range_json(m.usd)},
                       {"text", usd_spread_text(m.usd)}});
   }
   return {{"kind", "trend"},
@@ -108,7 +80,7 @@ Json plot_json(const TrendPlot& plot) {
 std::string legend(const TrendPlot& plot) {
   std::string out = "<ul class=\"legend\">";
   const auto add = [&out](const char* kind, std::string_view name) {
-    out += fmt::format("<li class=\"{}\"><i></i>{}</li>", kind, escaped(name));
+    out += fmt::format("<li class=\"{}\"><i></i>{}</li>", kind, html_escaped(name));
   };
   for (const TrendLine& line : plot.lines) add(line.rising ? "rise" : "fall", line.name);
   if (!plot.models.empty()) add("model", "a model, with its range");
@@ -121,7 +93,7 @@ std::string figure(const PageSection& section) {
     return fmt::format(
         "{}<figure class=\"plot\" data-title=\"{}\"><script "
         "type=\"application/json\">{}</script>\n<figcaption>{}</figcaption></figure>\n",
-        above, escaped(section.title), script_json(plot), escaped(section.plot_caption));
+        above, html_escaped(section.title), script_json(plot), html_escaped(section.plot_caption));
   };
   if (const auto* bars = std::get_if<BarsPlot>(&section.plot)) return whole(plot_json(*bars), "");
   if (const auto* trend = std::get_if<TrendPlot>(&section.plot))
@@ -130,7 +102,7 @@ std::string figure(const PageSection& section) {
     return fmt::format(
         "<figure><div class=\"wide\">{}</div><div class=\"narrow\">{}</div>\n"
         "<figcaption>{}</figcaption></figure>\n",
-        drawn->wide, drawn->narrow, escaped(section.plot_caption));
+        drawn->wide, drawn->narrow, html_escaped(section.plot_caption));
   return "";
 }
 
@@ -138,14 +110,14 @@ std::string table(const PageTable& t) {
   std::string out = "<table><thead><tr>";
   for (const PageColumn& c : t.columns)
     out += fmt::format("<th scope=\"col\"{}>{}</th>", c.numeric ? " class=\"number\"" : "",
-                       escaped(c.title));
+                       html_escaped(c.title));
   out += "</tr></thead>\n<tbody>\n";
   for (const auto& row : t.rows) {
     FATHOM_CHECK(row.size() == t.columns.size());
-    out += fmt::format("<tr><th scope=\"row\">{}</th>", escaped(row.empty() ? "" : row[0]));
+    out += fmt::format("<tr><th scope=\"row\">{}</th>", html_escaped(row.empty() ? "" : row[0]));
     for (size_t i = 1; i < row.size(); ++i) {
-      out += fmt::format("<td data-name=\"{}\"{}>{}</td>", escaped(t.columns[i].title),
-                         t.columns[i].numeric ? " class=\"number\"" : "", escaped(row[i]));
+      out += fmt::format("<td data-name=\"{}\"{}>{}</td>", html_escaped(t.columns[i].title),
+                         t.columns[i].numeric ? " class=\"number\"" : "", html_escaped(row[i]));
     }
     out += "</tr>\n";
   }
@@ -153,15 +125,16 @@ std::string table(const PageTable& t) {
 }
 
 std::string section_html(const PageSection& section) {
-  std::string out = fmt::format("<section>\n<h2>{}</h2>\n", escaped(section.title));
-  for (const std::string& p : section.paragraphs) out += fmt::format("<p>{}</p>\n", escaped(p));
+  std::string out = fmt::format("<section>\n<h2>{}</h2>\n", html_escaped(section.title));
+  for (const std::string& p : section.paragraphs)
+    out += fmt::format("<p>{}</p>\n", html_escaped(p));
   out += figure(section);
   if (!section.code.empty())
-    out += fmt::format("<pre class=\"code\"><code>{}</code></pre>\n", escaped(section.code));
+    out += fmt::format("<pre class=\"code\"><code>{}</code></pre>\n", html_escaped(section.code));
   for (const PageTable& t : section.tables) out += table(t);
   if (!section.notes.empty()) {
     out += "<ul class=\"notes\">\n";
-    for (const std::string& n : section.notes) out += fmt::format("<li>{}</li>\n", escaped(n));
+    for (const std::string& n : section.notes) out += fmt::format("<li>{}</li>\n", html_escaped(n));
     out += "</ul>\n";
   }
   return out + "</section>\n";
@@ -187,7 +160,7 @@ std::string head(const CostPage& page) {
       "<meta name=\"viewport\" content=\"width=device-width, "
       "initial-scale=1\">\n<title>{}</title>\n<link rel=\"icon\" href=\"data:,\">\n"
       "<style>\n{}</style>\n</head>\n",
-      policy, escaped(page.title), cost_page_style());
+      policy, html_escaped(page.title), cost_page_style());
 }
 
 }  // namespace
@@ -195,8 +168,8 @@ std::string head(const CostPage& page) {
 std::string render_page(const CostPage& page) {
   std::string out = head(page);
   const bool scripts = needs_scripts(page);
-  out += fmt::format("<body>\n<header><h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escaped(page.title),
-                     escaped(page.lead));
+  out += fmt::format("<body>\n<header><h1>{}</h1>\n<p class=\"lead\">{}</p>\n", html_escaped(page.title),
+                     html_escaped(page.lead));
   if (scripts)
     out +=
         "<noscript><p>The plots need scripts; the tables hold the same numbers.</p></noscript>\n";
@@ -204,11 +177,11 @@ std::string render_page(const CostPage& page) {
   for (const PageSection& s : page.sections) out += section_html(s);
   if (!scripts)
     return out + fmt::format("</main>\n<footer><p>{}</p></footer>\n</body>\n</html>\n",
-                             escaped(page.made_by));
+                             html_escaped(page.made_by));
   out += fmt::format(
       "</main>\n<footer><p>{}</p>\n<details><summary>Licence of the plotting "
       "library</summary><pre>{}</pre></details></footer>\n",
-      escaped(page.made_by), escaped(d3_licence()));
+      html_escaped(page.made_by), html_escaped(d3_licence()));
   out += fmt::format("<script>{}</script>\n<script>{}</script>\n</body>\n</html>\n", d3_script(),
                      cost_page_script());
   return out;

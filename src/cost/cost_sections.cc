@@ -9,10 +9,6 @@
 namespace fathom {
 namespace {
 
-std::string money(const std::optional<Range>& usd) {
-  return usd ? usd_spread_text(*usd) : "unknown";
-}
-
 std::string dated(const std::string& source, const std::string& date) {
   if (source.empty()) return date;
   return date.empty() ? source : source + " · " + date;
@@ -27,8 +23,8 @@ std::string stated_note(const StatedCost& s, const std::string& where) {
 PageTable rung_table(const Ladder& ladder) {
   PageTable t{{{"Step"}, {"Money", true}, {"Basis"}, {"How"}, {"Source and date"}}, {}};
   for (const Rung& r : ladder.rungs) {
-    t.rows.push_back(
-        {r.name, money(r.usd), std::string(basis_name(r.basis)), r.how, dated(r.source, r.date)});
+    t.rows.push_back({r.name, usd_or_unknown(r.usd), std::string(basis_name(r.basis)), r.how,
+                      dated(r.source, r.date)});
   }
   return t;
 }
@@ -36,8 +32,8 @@ PageTable rung_table(const Ladder& ladder) {
 PageTable borrowed_table(const Ladder& ladder) {
   PageTable t{{{"Borrowed compute"}, {"Money", true}, {"Basis"}, {"How"}, {"Source and date"}}, {}};
   for (const BorrowedCompute& b : ladder.borrowed) {
-    t.rows.push_back(
-        {b.what, money(b.usd), std::string(basis_name(b.basis)), b.note, dated(b.source, b.date)});
+    t.rows.push_back({b.what, usd_or_unknown(b.usd), std::string(basis_name(b.basis)), b.note,
+                      dated(b.source, b.date)});
   }
   return t;
 }
@@ -48,13 +44,8 @@ PageTable share_table(const Ladder& ladder) {
                {"Its part of the cluster", true}},
               {}};
   for (const ClusterShare& s : ladder.cluster_shares)
-    t.rows.push_back({s.run, fmt::format("{:.1f} %", 100 * s.fraction), money(s.usd)});
+    t.rows.push_back({s.run, fmt::format("{:.1f} %", 100 * s.fraction), usd_or_unknown(s.usd)});
   return t;
-}
-
-std::string factor_text(const Range& f) {
-  return f.exact() ? fmt::format("{:.3g}", f.mid)
-                   : fmt::format("{:.3g} ({:.3g}-{:.3g})", f.mid, f.low, f.high);
 }
 
 PageTable factor_table(const Trend& t) {
@@ -78,15 +69,15 @@ PageTable factor_table(const Trend& t) {
 PageTable point_table(const Trend& t) {
   PageTable table{{{"Month"}, {"The same capability", true}, {"A frontier run", true}}, {}};
   for (const TrendRow& r : t.rows)
-    table.rows.push_back(
-        {to_string(r.month), money(r.usd), r.frontier_usd ? money(r.frontier_usd) : ""});
+    table.rows.push_back({to_string(r.month), usd_or_unknown(r.usd),
+                          r.frontier_usd ? usd_or_unknown(r.frontier_usd) : ""});
   return table;
 }
 
 PageTable model_table(const Trend& t) {
   PageTable table{{{"Model"}, {"Month"}, {"Money", true}, {"Basis"}, {"Source"}}, {}};
   const auto add = [&](const TrendPoint& p) {
-    table.rows.push_back({p.name, to_string(p.month), money(p.usd), p.basis, p.source});
+    table.rows.push_back({p.name, to_string(p.month), usd_or_unknown(p.usd), p.basis, p.source});
   };
   add(t.in.capability);
   if (t.in.frontier && t.in.frontier->name != t.in.capability.name) add(*t.in.frontier);
@@ -152,7 +143,7 @@ PageSection comparison_section(const CostComparison& c) {
     plot.items.push_back({m.title, m.usd,
                           m.usd ? std::string(basis_name(c.basis)) : "no figure on this basis",
                           false});
-    t.rows.push_back({m.title, m.date, m.usd ? money(m.usd) : "no figure",
+    t.rows.push_back({m.title, m.date, m.usd ? usd_or_unknown(m.usd) : "no figure",
                       m.ratio ? fmt::format("{:.3g}", m.ratio->mid) : "",
                       m.usd ? std::string(basis_name(c.basis)) : m.missing});
   }
@@ -176,8 +167,8 @@ PageSection figures_section(const CostComparison& c) {
       {}};
   for (const ComparedModel& m : c.models) {
     for (const BasisFigure& f : m.figures) {
-      t.rows.push_back({m.title, std::string(basis_name(f.basis)), money(f.usd), f.whose, f.how,
-                        dated(f.source, f.date)});
+      t.rows.push_back({m.title, std::string(basis_name(f.basis)), usd_or_unknown(f.usd), f.whose,
+                        f.how, dated(f.source, f.date)});
     }
     if (m.figures.empty())
       t.rows.push_back({m.title, "unknown", "unknown", "", "no figure in money", ""});

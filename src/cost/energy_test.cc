@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cost/test_folder.h"
+#include "base/test_folder.h"
 
 // NVML as its interface has it, with two GPUs that draw what the test says: the test program
 // exports these.

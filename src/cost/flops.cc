@@ -4,8 +4,8 @@ namespace fathom {
 namespace {
 
 /// The parts of one layer are added to `f`; the caller knows whether the layer is a main one or an
-/// MTP one.
-void add_layer(FlopsPerToken& f, const ModelConfig& c, const LayerSpec& spec, double context) {
+/// MTP one. attended: positions that a token attends to, in the mean.
+void add_layer(FlopsPerToken& f, const ModelConfig& c, const LayerSpec& spec, double attended) {
   const double d = static_cast<double>(c.hidden_size),
                heads = static_cast<double>(c.num_attention_heads);
   const double qk = static_cast<double>(c.qk_head_dim());
@@ -22,7 +22,7 @@ void add_layer(FlopsPerToken& f, const ModelConfig& c, const LayerSpec& spec, do
     const double kv_heads = static_cast<double>(c.num_key_value_heads);
     f.attention_projections += 2 * d * (2 * heads * qk + 2 * kv_heads * qk);
   }
-  f.attention_core += 2 * heads * (qk + v) * (context + 1) / 2;
+  f.attention_core += 2 * heads * (qk + v) * attended;
   if (spec.ffn == FfnKind::kDense) {
     f.dense_ffn += 6 * d * static_cast<double>(c.intermediate_size);
     return;
@@ -40,14 +40,16 @@ double sum(const FlopsPerToken& f) {
 
 }  // namespace
 
-FlopsPerToken forward_flops(const ModelConfig& config, int64_t context_length) {
-  FATHOM_CHECK(context_length >= 1);
+FlopsPerToken forward_flops(const ModelConfig& config, int64_t context_length,
+                            FlopsDefinition definition) {
+  FATHOM_CHECK(context_length >= 1 && definition != FlopsDefinition::kSixN);
   const double d = static_cast<double>(config.hidden_size);
   const double context = static_cast<double>(context_length);
+  const double attended = definition == FlopsDefinition::kCausal ? (context + 1) / 2 : context;
   FlopsPerToken main, mtp;
   main.head = 2 * d * static_cast<double>(config.vocab_size);
   for (const LayerSpec& spec : config.layers()) {
-    add_layer(spec.mtp ? mtp : main, config, spec, context);
+    add_layer(spec.mtp ? mtp : main, config, spec, attended);
     if (spec.mtp) mtp.head += main.head + 2 * d * 2 * d;  // eh_proj and the shared head
   }
   main.total = sum(main);
@@ -61,11 +63,7 @@ double training_flops_per_token(const ModelConfig& config, int64_t context_lengt
     if (parameters_active > 0) return 6 * parameters_active;
     return 6 * static_cast<double>(count_parameters(config).active);
   }
-  const FlopsPerToken f = forward_flops(config, context_length);
-  if (definition == FlopsDefinition::kCausal) return 3 * f.total;
-  // The causal core counts (context + 1) / 2 positions a token, the other one all of them.
-  const double context = static_cast<double>(context_length);
-  return 3 * (f.total + f.attention_core * (2 * context / (context + 1) - 1));
+  return 3 * forward_flops(config, context_length, definition).total;
 }
 
 ParameterCount count_parameters(const ModelConfig& config) {

@@ -1,8 +1,8 @@
 // What a config costs before anything runs: FLOPs of a token's forward pass, parameters and cache
 // bytes, from the config alone. Definition: a multiply-add is two FLOPs; matrix products and the
 // attention core count, norms, activations, softmax and the embedding's row copy do not. Attention
-// is counted in expanded form (keys and values per head), causal: position i attends to i + 1
-// positions. One training step costs three forward passes (backward: two products for each of
+// is counted in expanded form (keys and values per head), causal unless said: position i attends to
+// i + 1 positions. One training step costs three forward passes (backward: two products for each of
 // forward's); recomputation is not counted.
 #pragma once
 
@@ -24,15 +24,17 @@ struct FlopsPerToken {
   double mtp = 0;    // all of the MTP layers: projection, layer, head; not part of total
   double total = 0;  // the main model: everything above but mtp
 };
-/// Forward pass over a sequence of `context_length` tokens. Requires: context_length >= 1.
-FlopsPerToken forward_flops(const ModelConfig& config, int64_t context_length);
-
 /// What the numerator of an MFU counts. One run has as many MFUs as there are definitions.
 enum class FlopsDefinition {
   kNonCausal,  // attention as if every position attended to the whole context
   kCausal,     // attention as it is: position i attends to i + 1 positions
   kSixN,       // 6 x active parameters, attention's core left out
 };
+/// Forward pass over a sequence of `context_length` tokens. Requires: context_length >= 1; kCausal
+/// or kNonCausal.
+FlopsPerToken forward_flops(const ModelConfig& config, int64_t context_length,
+                            FlopsDefinition definition = FlopsDefinition::kCausal);
+
 /// Of one token's training, forward and backward, without recomputation and MTP. kSixN takes
 /// `parameters_active`, or counts it where that is 0. Requires: context_length >= 1.
 double training_flops_per_token(const ModelConfig& config, int64_t context_length,

@@ -2,17 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include "cost/test_planner.h"
 
 namespace fathom {
 namespace {
-
-ModelConfig fixture(const std::string& name) {
-  auto c = read_model_config(std::filesystem::path(FATHOM_SOURCE_DIR) / "tests/fixtures/configs" /
-                             (name + ".json"));
-  if (!c.ok()) throw std::runtime_error(c.message());
-  return c.value();
-}
 
 // Published training FLOPs per token at 4K: V3 250 GFLOP, V2 155 (Zhao et al., "Insights into
 // DeepSeek-V3", ISCA 2025, table 2).

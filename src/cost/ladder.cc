@@ -42,28 +42,21 @@ Rung named(const char* id, const char* name, std::vector<StatedCost> stated) {
   return r;
 }
 
-/// What a rung without inputs takes from statements of one basis: from the lowest to the highest,
-/// the middle their geometric mean.
+/// What a rung without inputs takes from statements of one basis.
 void take_stated(Rung& r) {
-  const Basis basis = r.stated.front().basis;
-  Range all = r.stated.front().usd;
-  double log_mid = 0;
-  int n = 0;
+  r.basis = r.stated.front().basis;
+  std::vector<Range> figures;
   for (const StatedCost& s : r.stated) {
-    if (s.basis != basis) continue;
-    all.low = std::min(all.low, s.usd.low);
-    all.high = std::max(all.high, s.usd.high);
-    log_mid += std::log(s.usd.mid);
-    r.source = n == 0 ? s.source : joined({r.source, s.source});
+    if (s.basis != r.basis) continue;
+    figures.push_back(s.usd);
+    r.source = joined({r.source, s.source});
     r.date = std::max(r.date, s.date);
-    ++n;
   }
-  all.mid = n == 1 ? r.stated.front().usd.mid : std::exp(log_mid / n);
-  r.usd = all;
-  r.basis = basis;
+  r.usd = spread_of(figures);
   r.stated_only = true;
-  r.how = n == 1 ? fmt::format("stated by {}", r.stated.front().whose)
-                 : fmt::format("{} statements; the middle is their geometric mean", n);
+  r.how = figures.size() == 1
+              ? fmt::format("stated by {}", r.stated.front().whose)
+              : fmt::format("{} statements; the middle is their geometric mean", figures.size());
 }
 
 /// A rung that its inputs could not give: a statement, or unknown and why.
@@ -264,6 +257,19 @@ Rung company(const LadderInputs& in) {
 }
 
 }  // namespace
+
+Range spread_of(const std::vector<Range>& figures) {
+  FATHOM_CHECK(!figures.empty());
+  Range all = figures.front();
+  double log_mid = 0;
+  for (const Range& f : figures) {
+    all.low = std::min(all.low, f.low);
+    all.high = std::max(all.high, f.high);
+    log_mid += std::log(f.mid);
+  }
+  if (figures.size() > 1) all.mid = std::exp(log_mid / static_cast<double>(figures.size()));
+  return all;
+}
 
 std::vector<ClusterShare> share_by_hours(const std::optional<Range>& usd,
                                          const std::vector<RunOnCluster>& runs) {

@@ -77,8 +77,8 @@ struct LadderInputs {
 };
 
 struct Rung {
-  std::string id;  // one_phase, all_phases, cloud, owned, straight_line, energy, experiments,
-                   // staff, cluster, company
+  std::string id;    // one_phase, all_phases, cloud, owned, straight_line, energy, experiments,
+                     // staff, cluster, company
   std::string name;  // for people
   std::optional<Range> usd;
   Basis basis = Basis::kUnknown;  // kUnknown where usd is
@@ -104,6 +104,10 @@ struct Ladder {
   std::vector<StatedCost> unplaced;  // of basis statement or unknown: what they count was not said
   std::optional<Range> energy_kwh;
 };
+
+/// Several figures of one thing as one: from the lowest to the highest, the middle the geometric
+/// mean of their middles. Requires: at least one; all above 0 where there are two or more.
+Range spread_of(const std::vector<Range>& figures);
 
 Ladder build_ladder(const LadderInputs& in);
 

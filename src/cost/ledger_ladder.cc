@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "cost/units.h"
+
 namespace fathom {
 namespace {
-
-constexpr double kSecondsPerHour = 3600;
 
 Figure figure_of(const StatedPrice& price) {
   return {.value = price.value, .source = price.source, .date = price.date};

@@ -15,7 +15,7 @@
 namespace fathom {
 namespace {
 
-constexpr double kSecondsPerHour = 3600, kJoulesPerKwh = 3.6e6;
+constexpr double kJoulesPerKwh = 3.6e6;
 
 // A price is a value, or low, mid and high, with its date and its source.
 std::optional<StatedPrice> read_price(TomlTable& table, Quantity q) {

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "cost/test_folder.h"
+#include "base/test_folder.h"
 
 namespace fathom {
 namespace {

@@ -7,13 +7,13 @@
 #include <cmath>
 
 #include "base/file.h"
+#include "cost/owned_hardware.h"
 #include "cost/parse_range.h"
 #include "cost/toml_table.h"
 
 namespace fathom {
 namespace {
 
-constexpr double kHoursPerYear = 8760;
 constexpr int64_t kMaxDevices = int64_t{1} << 24;
 
 /// `key` as a range of `q`, with the table's own date and source beside it.
@@ -137,6 +137,7 @@ std::optional<DatedPrice> newest_price(const Catalogue& catalogue, std::string_v
                                        std::string_view device) {
   std::optional<DatedPrice> newest;
   for (const Price* p : catalogue.prices_of(what, device)) {
+    if (p->cloud) continue;  // another basis: no range with the others
     const bool same = newest && newest->date.substr(0, 7) == p->from.date.substr(0, 7);
     if (!same) {
       newest = DatedPrice{p->value, p->from.date.substr(0, 7), p->from.whose};
@@ -162,6 +163,24 @@ Result<double> peak_of(const Machine& machine, std::string_view precision) {
   }
   return Status::error(fmt::format("{}: a peak in {} wanted, {} found", machine.name, precision,
                                    found.empty() ? "none" : found));
+}
+
+double peak_seconds(const Machine& m, std::string_view precision, const FlopsPerToken& f) {
+  const double peak = m.peak_flops.find(precision)->second;
+  const auto bf16 = m.peak_flops.find("bf16");
+  const bool has_bf16 = bf16 != m.peak_flops.end() && bf16->second > 0;
+  const double fine = f.attention_core + f.router + f.head;
+  return (f.total - fine) / peak + fine / (has_bf16 ? std::min(peak, bf16->second) : peak);
+}
+
+Status check_bandwidths(const Machine& m, std::string_view wanted_for) {
+  const auto needs = [&](const char* key) {
+    return Status::error(fmt::format("{}: {} wanted for {}, none found", m.name, key, wanted_for));
+  };
+  if (m.memory_bytes_per_s <= 0) return needs("memory.bandwidth");
+  if (m.devices > 1 && m.intra_node_bytes_per_s <= 0) return needs("network.intra_node");
+  if (m.nodes() > 1 && m.inter_node_bytes_per_s <= 0) return needs("network.inter_node");
+  return {};
 }
 
 std::string usual_precision(const Machine& machine, std::string_view wanted) {
@@ -193,13 +212,18 @@ RunCost cost_of(const Machine& m, const Range& device_hours) {
   RunCost c;
   c.device_hours = device_hours;
   if (m.watts > 0) {
-    c.kwh = device_hours * (m.watts / 1000 * m.draw * m.pue);
-    if (m.electricity) c.energy_usd = *c.kwh * m.electricity->usd;
+    const PowerModel power = {.server_watts = Range::exactly(m.watts),
+                              .draw = Range::exactly(m.draw),
+                              .pue = Range::exactly(m.pue),
+                              .usd_per_kwh = m.electricity ? m.electricity->usd : Range{}};
+    c.kwh = energy_kwh(device_hours, power);
+    if (m.electricity) c.energy_usd = energy_usd(device_hours, power);
   }
   if (m.rental) c.rental_usd = device_hours * m.rental->usd;
   if (m.capex) {
-    const double hours_in_use = m.life_years * kHoursPerYear * m.utilisation;
-    c.owned_usd = device_hours * m.capex->usd * (1 / hours_in_use);
+    c.owned_usd = device_hours * straight_line_usd_per_hour(
+                                     m.capex->usd, {.life_years = Range::exactly(m.life_years),
+                                                    .utilisation = Range::exactly(m.utilisation)});
   }
   choose_usd(c);
   return c;

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "cost/catalogue.h"
+#include "cost/flops.h"
 #include "cost/range.h"
 
 namespace fathom {
@@ -56,6 +57,15 @@ std::optional<DatedPrice> newest_price(const Catalogue& catalogue, std::string_v
 
 /// Error: "MACHINE: a peak in fp8 wanted, only bf16 found".
 Result<double> peak_of(const Machine& machine, std::string_view precision);
+
+/// Seconds of the main model's FLOPs (flops.total) on one device at its peaks: matrix products in
+/// `precision`; the attention core, router and head no lower than bf16. Requires: peak_of has it.
+double peak_seconds(const Machine& machine, std::string_view precision, const FlopsPerToken& flops);
+
+/// What a roofline needs beside peaks: memory.bandwidth, and network.intra_node and inter_node
+/// where there are devices and nodes to join. Error: the first that is not stated, and
+/// `wanted_for`.
+Status check_bandwidths(const Machine& machine, std::string_view wanted_for);
 
 /// `wanted`, or f32 where bf16 is wanted and the machine knows f32 alone.
 std::string usual_precision(const Machine& machine, std::string_view wanted);

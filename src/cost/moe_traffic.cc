@@ -24,9 +24,11 @@ MoeTraffic moe_traffic(const ModelConfig& c, const Parallelism& p, int64_t devic
   const double per_node = static_cast<double>(std::min(p.ep, devices_per_node));
   const double nodes = std::ceil(static_cast<double>(p.ep) / per_node);
   const double k = static_cast<double>(c.num_experts_per_tok);
-  // Node-limited routing holds where a node's experts lie within one group or make up whole ones.
-  const bool groups_are_nodes = c.n_group > 1 && static_cast<double>(c.n_group) == nodes;
-  const double reachable = groups_are_nodes ? static_cast<double>(c.topk_group) : nodes;
+  double reachable = nodes;
+  if (c.n_group > 1 && c.topk_method != TopkMethod::kGreedy) {
+    const double nodes_a_group = std::max(1.0, nodes / static_cast<double>(c.n_group));
+    reachable = std::min(nodes, static_cast<double>(c.topk_group) * nodes_a_group);
+  }
   t.nodes_reached = distinct(reachable, k);
   t.devices_reached = distinct(reachable * per_node, k);
   const double numbers = static_cast<double>(c.hidden_size * moe_layers(c));
@@ -43,6 +45,15 @@ double traffic_seconds(const MoeTraffic& t, const Machine& m) {
   const double intra = t.intra_dispatch + t.intra_combine;
   return std::max(inter > 0 ? inter / m.inter_node_bytes_per_s : 0,
                   intra > 0 ? intra / m.intra_node_bytes_per_s : 0);
+}
+
+double tensor_parallel_seconds(const ModelConfig& c, const Machine& m, int64_t tp, double layers,
+                               double tokens) {
+  if (tp == 1) return 0;
+  const double others = static_cast<double>(tp - 1) / static_cast<double>(tp);
+  // An all-reduce of n bytes sends 2 n (tp - 1) / tp of each rank.
+  const double bytes = layers * 2 * 2 * others * 2 * static_cast<double>(c.hidden_size) * tokens;
+  return bytes / (tp <= m.devices_per_node ? m.intra_node_bytes_per_s : m.inter_node_bytes_per_s);
 }
 
 }  // namespace fathom

@@ -16,6 +16,7 @@ struct Scaled {
 /// Three significant digits without an exponent: 5.58, 55.8, 558.
 std::string three_digits(double x) {
   if (x == 0) return "0";
+  if (!std::isfinite(x)) return fmt::format("{}", x);
   const int whole = static_cast<int>(std::floor(std::log10(std::fabs(x)))) + 1;
   std::string text = fmt::format("{:.{}f}", x, std::max(0, 3 - whole));
   if (text.find('.') == std::string::npos) return text;
@@ -80,5 +81,12 @@ std::string range_text(const Range& x) {
   return spread({three_digits(x.low), ""}, {three_digits(x.high), ""}, "");
 }
 std::string percent_range_text(const Range& x) { return range_text(x * 100) + " %"; }
+std::string usd_or_unknown(const std::optional<Range>& usd) {
+  return usd ? usd_spread_text(*usd) : "unknown";
+}
+std::string factor_text(const Range& f) {
+  return f.exact() ? fmt::format("{:.3g}", f.mid)
+                   : fmt::format("{:.3g} ({:.3g}-{:.3g})", f.mid, f.low, f.high);
+}
 
 }  // namespace fathom

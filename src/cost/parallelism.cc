@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
+
+#include "cost/key_values.h"
 
 namespace fathom {
 namespace {
@@ -36,14 +37,9 @@ Status set_key(Parallelism& p, std::string_view key, std::string_view value,
 
 Result<Parallelism> parse_parallelism(std::string_view text, const std::string& where) {
   Parallelism p;
-  while (!text.empty()) {
-    const std::string_view item = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), item.size() + 1));
-    const size_t eq = item.find('=');
-    if (eq == std::string_view::npos) {
-      return Status::error(fmt::format("{}: KEY=NUMBER,... wanted, \"{}\" found", where, item));
-    }
-    FATHOM_RETURN_IF_ERROR(set_key(p, item.substr(0, eq), item.substr(eq + 1), where));
+  FATHOM_ASSIGN_OR_RETURN(const auto pairs, parse_key_values(text, where));
+  for (const auto& [key, value] : pairs) {
+    FATHOM_RETURN_IF_ERROR(set_key(p, key, value, where));
   }
   return p;
 }

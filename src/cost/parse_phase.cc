@@ -1,19 +1,12 @@
 // A phase of a run as the command line says it.
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "cost/key_values.h"
 #include "cost/parse_range.h"
 #include "cost/plan_training.h"
 
 namespace fathom {
 namespace {
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
-  while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
-  return s;
-}
 
 /// What a phase's keys may say beyond the phase itself, until all are read.
 struct Loose {
@@ -84,15 +77,9 @@ Result<TrainingPhase> parse_phase(std::string_view text, const std::string& wher
   }
   l.phase.name = std::string(trim(text.substr(0, colon)));
   const std::string place = fmt::format("{} {}", where, l.phase.name);
-  text.remove_prefix(colon + 1);
-  while (!trim(text).empty()) {
-    const std::string_view item = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), item.size() + 1));
-    const size_t eq = item.find('=');
-    if (eq == std::string_view::npos) {
-      return Status::error(fmt::format("{}: key=value wanted, \"{}\" found", place, trim(item)));
-    }
-    FATHOM_RETURN_IF_ERROR(read_key(l, trim(item.substr(0, eq)), trim(item.substr(eq + 1)), place));
+  FATHOM_ASSIGN_OR_RETURN(const auto pairs, parse_key_values(text.substr(colon + 1), place));
+  for (const auto& [key, value] : pairs) {
+    FATHOM_RETURN_IF_ERROR(read_key(l, key, value, place));
   }
   return settled(std::move(l), place);
 }

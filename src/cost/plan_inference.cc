@@ -31,14 +31,30 @@ Status check(const InferenceInput& in) {
     return Status::error("efficiency: more than 0% and at most 100% wanted");
   }
   if (in.mtp_acceptance > 1) return Status::error("mtp-acceptance: 0% to 100% wanted");
+  if (!(in.memory_share > 0 && in.memory_share <= 1)) {
+    return Status::error(
+        fmt::format("memory-share: more than 0% and at most 100% wanted, {:.4g}% found",
+                    100 * in.memory_share));
+  }
+  if (in.cache_format != "bf16" && in.cache_format != "fp8") {
+    return Status::error(
+        fmt::format("cache-format: bf16 or fp8 wanted, \"{}\" found", in.cache_format));
+  }
   return {};
 }
 
 struct Pass {
-  double tokens = 0;  // of all sequences
-  double flops_a_token = 0;
-  double cache_bytes = 0;  // read and written, all sequences
+  double tokens = 0;           // of all sequences
+  double compute_seconds = 0;  // of a token, on one device at its peaks
+  double cache_bytes = 0;      // read and written, all sequences
 };
+
+/// Of the tp ranks that share a layer's heads, how many keep the same entry: all where it is MLA's,
+/// which every head reads; beyond one rank for each key-value head otherwise.
+double cache_copies(const ModelConfig& c, int64_t tp) {
+  if (c.kv_lora_rank > 0) return static_cast<double>(tp);
+  return std::max(1.0, static_cast<double>(tp) / static_cast<double>(c.num_key_value_heads));
+}
 
 /// Bytes that every device reads of its weights, mean and all experts evenly chosen.
 double weight_bytes_read(const InferencePlan& plan, const ModelConfig& c, double devices,
@@ -57,20 +73,16 @@ PassTimes times_of(const InferencePlan& plan, const ModelConfig& c, const Machin
                    const Pass& pass) {
   const double devices = static_cast<double>(m.devices);
   PassTimes t;
-  t.compute = pass.tokens * pass.flops_a_token / devices / m.peak_flops.at(plan.precision);
-  t.memory = (weight_bytes_read(plan, c, devices, pass.tokens) + pass.cache_bytes / devices) /
+  t.compute = pass.tokens * pass.compute_seconds / devices;
+  t.memory = (weight_bytes_read(plan, c, devices, pass.tokens) +
+              pass.cache_bytes * cache_copies(c, plan.tp) / devices) /
              m.memory_bytes_per_s;
   if (m.devices == 1) return t;
   const MoeTraffic sent =
       moe_traffic(c, {.ep = m.devices}, m.devices_per_node, plan.precision == "fp8" ? 1 : 2, 2);
   t.network = traffic_seconds(sent, m) * pass.tokens / devices;
-  if (plan.tp > 1) {
-    const double tp = static_cast<double>(plan.tp);
-    const double bytes = static_cast<double>(c.num_hidden_layers * c.hidden_size) * 2 * 2 * 2 *
-                         (tp - 1) / tp * pass.tokens * tp / devices;
-    t.network += bytes / (plan.tp <= m.devices_per_node ? m.intra_node_bytes_per_s
-                                                        : m.inter_node_bytes_per_s);
-  }
+  t.network += tensor_parallel_seconds(c, m, plan.tp, static_cast<double>(c.num_hidden_layers),
+                                       pass.tokens * static_cast<double>(plan.tp) / devices);
   return t;
 }
 
@@ -82,23 +94,13 @@ Range seconds_of(const PassTimes& t, const Range& of_peak, const Range& of_bandw
           t.compute / of_peak.low + (t.memory + t.network) / b.low};
 }
 
-Status need_limits(const Machine& m) {
-  const auto needs = [&](const char* key) {
-    return Status::error(fmt::format("{}: {} wanted for the roofline, none found", m.name, key));
-  };
-  if (m.memory_bytes_per_s <= 0) return needs("memory.bandwidth");
-  if (m.devices > 1 && m.intra_node_bytes_per_s <= 0) return needs("network.intra_node");
-  if (m.nodes() > 1 && m.inter_node_bytes_per_s <= 0) return needs("network.inter_node");
-  return {};
-}
-
-void fit(InferencePlan& plan, const Machine& m, const InferenceInput& in) {
+void fit(InferencePlan& plan, const ModelConfig& c, const Machine& m, const InferenceInput& in) {
   const double devices = static_cast<double>(m.devices);
-  const double whole = (plan.weights.other + plan.weights.mtp) / static_cast<double>(plan.tp);
-  plan.device_weight_bytes = whole + plan.weights.routed / devices;
+  plan.device_weight_bytes =
+      plan.weights.other / static_cast<double>(plan.tp) + plan.weights.routed / devices;
   if (m.memory_bytes <= 0) return;
   const double room = m.memory_bytes * in.memory_share;
-  plan.cache_room = (room - plan.device_weight_bytes) * devices;
+  plan.cache_room = (room - plan.device_weight_bytes) * devices / cache_copies(c, plan.tp);
   plan.max_sequences =
       static_cast<int64_t>(std::max(0.0, *plan.cache_room / plan.bytes_per_sequence));
   // Spread as evenly as can be, whatever the layout.
@@ -124,9 +126,10 @@ void plan_prefill(InferencePlan& plan, const ModelConfig& c, const Machine& m,
   f.attention_core += core;
   f.total += core - f.head * (1 - 1 / computed);
   f.head /= computed;
-  plan.prefill = times_of(
-      plan, c, m,
-      {.tokens = batch * computed, .flops_a_token = f.total, .cache_bytes = batch * prompt * kv});
+  plan.prefill = times_of(plan, c, m,
+                          {.tokens = batch * computed,
+                           .compute_seconds = peak_seconds(m, plan.precision, f),
+                           .cache_bytes = batch * prompt * kv});
   plan.input_tokens_per_s = Range::exactly(batch * prompt) /
                             seconds_of(plan.prefill, shares.of_peak, shares.of_bandwidth);
 }
@@ -136,13 +139,13 @@ void plan_decode(InferencePlan& plan, const ModelConfig& c, const Machine& m,
                  const InferenceInput& in, const Shares& shares) {
   const double batch = static_cast<double>(in.batch), devices = static_cast<double>(m.devices);
   const double drafts = in.mtp_acceptance >= 0 ? 1 : 0;
-  plan.decode_flops = decode_flops_per_token(c, in.context_length);
-  plan.decode = times_of(plan, c, m,
-                         {.tokens = batch * (1 + drafts),
-                          .flops_a_token = plan.decode_flops + drafts * forward_flops(c, 1).mtp,
-                          .cache_bytes = batch * static_cast<double>(in.context_length) *
-                                         static_cast<double>(plan.kv_bytes_per_token)});
-  plan.decode.memory += drafts * plan.weights.mtp / devices / m.memory_bytes_per_s;
+  const FlopsPerToken& f = plan.decode_flops = decode_flops(c, in.context_length);
+  plan.decode = times_of(
+      plan, c, m,
+      {.tokens = batch * (1 + drafts),
+       .compute_seconds = peak_seconds(m, plan.precision, f) * (1 + drafts * f.mtp / f.total),
+       .cache_bytes = batch * static_cast<double>(in.context_length) *
+                      static_cast<double>(plan.kv_bytes_per_token)});
   plan.decode_bytes = plan.decode.memory * m.memory_bytes_per_s * devices;
   plan.seconds_per_step = seconds_of(plan.decode, shares.of_peak, shares.of_bandwidth);
   const double gained = 1 + std::max(0.0, in.mtp_acceptance);
@@ -152,7 +155,7 @@ void plan_decode(InferencePlan& plan, const ModelConfig& c, const Machine& m,
 Status roofline(InferencePlan& plan, const ModelConfig& c, const Machine& m,
                 const InferenceInput& in) {
   FATHOM_RETURN_IF_ERROR(peak_of(m, plan.precision).status());
-  FATHOM_RETURN_IF_ERROR(need_limits(m));
+  FATHOM_RETURN_IF_ERROR(check_bandwidths(m, "the roofline"));
   const std::optional<Range> said = in.efficiency ? in.efficiency : m.efficiency;
   const Shares shares = {said.value_or(usual_efficiency(plan.precision)),
                          said.value_or(kBandwidthShare)};
@@ -181,14 +184,16 @@ void price(InferencePlan& plan, const Machine& m, const InferenceInput& in) {
 
 }  // namespace
 
-double decode_flops_per_token(const ModelConfig& c, int64_t context) {
-  const FlopsPerToken one = forward_flops(c, 1);
-  const double heads = static_cast<double>(c.num_attention_heads), n = static_cast<double>(context);
+FlopsPerToken decode_flops(const ModelConfig& c, int64_t context) {
+  FlopsPerToken f = forward_flops(c, 1);
+  const double heads = static_cast<double>(c.num_attention_heads);
   const double layers = static_cast<double>(c.num_hidden_layers);
-  const double per_entry = c.kv_lora_rank > 0
-                               ? static_cast<double>(2 * c.kv_lora_rank + c.qk_rope_head_dim)
-                               : static_cast<double>(2 * c.head_dim);
-  return one.total - one.attention_core + 2 * heads * per_entry * n * layers;
+  const double per_entry = static_cast<double>(
+      c.kv_lora_rank > 0 ? 2 * c.kv_lora_rank + c.qk_rope_head_dim : 2 * c.head_dim);
+  const double core = 2 * heads * per_entry * static_cast<double>(context) * layers;
+  f.total += core - f.attention_core;
+  f.attention_core = core;
+  return f;
 }
 
 Result<InferencePlan> plan_inference(const ModelConfig& config, const Machine& machine,
@@ -208,7 +213,7 @@ Result<InferencePlan> plan_inference(const ModelConfig& config, const Machine& m
     return Status::error(
         fmt::format("tp: a divisor of {} devices wanted, {} found", machine.devices, plan.tp));
   }
-  fit(plan, machine, input);
+  fit(plan, config, machine, input);
   plan.from_roofline = !(input.input_tokens_per_s && input.output_tokens_per_s);
   if (plan.from_roofline) {
     plan.precision =

@@ -50,8 +50,8 @@ struct InferencePlan {
   std::optional<double> cache_room;      // bytes on the machine for entries; negative: does not fit
   std::optional<int64_t> max_sequences;  // at the context
   int64_t least_devices = 0;    // of this kind that hold the weights and one sequence; 0: unknown
-  FlopsPerToken prefill_flops;  // a prompt token, the mean
-  double decode_flops = 0;      // an output token at the context, absorbed form
+  FlopsPerToken prefill_flops;  // a prompt token that misses the cache, the mean
+  FlopsPerToken decode_flops;   // an output token at the context
   double decode_bytes = 0;      // that one decode step reads, all devices together
   PassTimes prefill, decode;
   bool from_roofline = true;  // false: speeds as given
@@ -66,12 +66,14 @@ struct InferencePlan {
   RunCost day;
 };
 
-/// Errors: no peak or no bandwidth of memory where the roofline needs them, shares out of range.
+/// Errors: no peak or no bandwidth where the roofline needs them, shares out of range, a format
+/// that there is not, tp that does not divide the devices.
 Result<InferencePlan> plan_inference(const ModelConfig& config, const Machine& machine,
                                      const InferenceInput& input);
 
 /// FLOPs of one token that is decoded over `context` entries. MLA works in absorbed form: each head
-/// scores kv_lora_rank + qk_rope_head_dim numbers an entry and sums kv_lora_rank of them.
-double decode_flops_per_token(const ModelConfig& config, int64_t context);
+/// scores kv_lora_rank + qk_rope_head_dim numbers an entry and sums kv_lora_rank of them. Source:
+/// DeepSeek-V2 §2.1.2. mtp: over one entry.
+FlopsPerToken decode_flops(const ModelConfig& config, int64_t context);
 
 }  // namespace fathom

@@ -2,33 +2,20 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include "cost/test_planner.h"
 
 namespace fathom {
 namespace {
 
-ModelConfig fixture(const std::string& name) {
-  auto c = read_model_config(std::filesystem::path(FATHOM_SOURCE_DIR) / "tests/fixtures/configs" /
-                             (name + ".json"));
-  if (!c.ok()) throw std::runtime_error(c.message());
-  return c.value();
-}
-
 Machine node(int64_t devices, double memory) {
-  Machine m;
+  Machine m = h800(devices);
   m.name = "node";
-  m.devices = devices;
-  m.peak_flops = {{"bf16", 989e12}, {"fp8", 1979e12}};
-  m.memory_bytes = memory, m.memory_bytes_per_s = 3.35e12;
-  m.intra_node_bytes_per_s = 160e9, m.inter_node_bytes_per_s = 50e9;
-  m.rental = DatedPrice{Range::exactly(2), "2025-02", "DeepSeek"};
+  m.memory_bytes = memory;
   return m;
 }
 
 InferencePlan planned(const ModelConfig& c, const Machine& m, const InferenceInput& in) {
-  auto plan = plan_inference(c, m, in);
-  if (!plan.ok()) throw std::runtime_error(plan.message());
-  return plan.value();
+  return value_of(plan_inference(c, m, in));
 }
 
 // DeepSeek, "DeepSeek-V3/R1 Inference System Overview" (2025-03-01): a node of 8 H800 does 73.7K
@@ -76,8 +63,6 @@ TEST(Serving, TheRooflineHoldsDeepSeeksDecodeSpeed) {
   EXPECT_GE(*p.max_sequences, in.batch);
 }
 
-// README_WEIGHTS of DeepSeek-V3: 671B + 11.5B of MTP (its own embedding and head not counted), FP8:
-// about 685 GB with copies; the main model alone 671B bytes and a little.
 // Its prefill: EP32 on 4 nodes, 73.7K tokens/s a node of which 56.3% come from the cache.
 TEST(Serving, TheRooflineHoldsDeepSeeksPrefillSpeed) {
   InferenceInput in;
@@ -89,6 +74,8 @@ TEST(Serving, TheRooflineHoldsDeepSeeksPrefillSpeed) {
   EXPECT_GT(p.input_tokens_per_s.high / 4, 73.7e3);
 }
 
+// README_WEIGHTS of DeepSeek-V3: 671B + 11.5B of MTP (its own embedding and head not counted), FP8:
+// about 685 GB with copies; the main model alone 671B bytes and a little.
 TEST(Fit, WeightsWeighWhatTheirFormatSays) {
   const ModelConfig v3 = fixture("deepseek-v3");
   const ParameterCount n = count_parameters(v3);
@@ -98,6 +85,9 @@ TEST(Fit, WeightsWeighWhatTheirFormatSays) {
   EXPECT_NEAR(bytes("bf16"), 2.0 * static_cast<double>(n.total), 1e-3 * bytes("bf16"));
   EXPECT_NEAR(bytes("fp8") / 1e9, 673, 2);  // embedding and head stay bf16
   EXPECT_NEAR(bytes("q4_k") / bytes("bf16"), 144.0 / 512, 1e-3);
+  EXPECT_NEAR(
+      (weight_bytes(v3, weight_format("fp8", "format").value(), true).total() - bytes("fp8")) / 1e9,
+      11.5, 0.2);
   EXPECT_EQ(weight_format("q7", "--format").ok(), false);
 }
 
@@ -120,6 +110,34 @@ TEST(Fit, TheCacheIsTheConfigs) {
   const InferencePlan p = planned(v3, node(16, 141e9), in);
   EXPECT_EQ(p.kv_bytes_per_token, 656 * 61);  // FlashMLA's layout
   EXPECT_EQ(p.bytes_per_sequence, 656.0 * 61 * 1000);
+}
+
+// MLA's entry is read by every head: tp ranks keep a copy each. Llama's 8 key-value heads go one to
+// a rank.
+TEST(Fit, RanksThatShareHeadsKeepCopiesOfMlasEntries) {
+  InferenceInput in;
+  in.format = "fp8";
+  const auto room = [&](const ModelConfig& c, int64_t tp, double copies) {
+    in.tp = tp;
+    const InferencePlan p = planned(c, node(16, 141e9), in);
+    EXPECT_NEAR(*p.cache_room, (0.9 * 141e9 - p.device_weight_bytes) * 16 / copies, 1);
+  };
+  room(fixture("deepseek-v3"), 1, 1);
+  room(fixture("deepseek-v3"), 8, 8);
+  room(fixture("llama-3.1-8b"), 8, 1);
+  room(fixture("llama-3.1-8b"), 16, 2);
+}
+
+// 8 devices hold an eighth of the experts each, MTP's too, and all of the rest.
+TEST(Fit, TheDraftingLayersExpertsAreSpreadAsTheOthers) {
+  const ModelConfig v3 = fixture("deepseek-v3");
+  InferenceInput in;
+  const double without = planned(v3, node(8, 141e9), in).device_weight_bytes;
+  in.mtp_acceptance = 0.85;
+  const double with = planned(v3, node(8, 141e9), in).device_weight_bytes;
+  const double experts = 256.0 * 3 * 7168 * 2048;
+  const double mtp = static_cast<double>(count_parameters(v3).mtp);
+  EXPECT_NEAR(with - without, 2 * (mtp - experts + experts / 8), 1e7);  // the router is f32
 }
 
 // A dense model decoded alone is bound by reading its weights once a token.
@@ -152,10 +170,23 @@ TEST(Roofline, ABatchReadsMoreExpertsButSharesThem) {
 // Absorbed: every head reads 512 + 64 numbers of an entry and sums 512.
 TEST(Roofline, DecodedFlopsGrowWithTheEntries) {
   const ModelConfig v3 = fixture("deepseek-v3");
-  const double step = decode_flops_per_token(v3, 1001) - decode_flops_per_token(v3, 1);
+  const double step = decode_flops(v3, 1001).total - decode_flops(v3, 1).total;
   EXPECT_NEAR(step, 1000.0 * 61 * 2 * 128 * (576 + 512), 1);
   const ModelConfig llama = fixture("llama-3.1-8b");
-  EXPECT_NEAR(decode_flops_per_token(llama, 4096), forward_flops(llama, 8191).total, 1);
+  EXPECT_NEAR(decode_flops(llama, 4096).total, forward_flops(llama, 8191).total, 1);
+}
+
+// The core is bf16 work whatever the weights are in.
+TEST(Roofline, Fp8HasItsPeakInMatrixProductsAlone) {
+  const ModelConfig v3 = fixture("deepseek-v3");
+  InferenceInput in;
+  in.format = "fp8", in.batch = 1000;
+  const InferencePlan p = planned(v3, node(16, 141e9), in);
+  const FlopsPerToken& f = p.decode_flops;
+  const double fine = f.attention_core + f.router + f.head;
+  EXPECT_GT(fine, 0.4 * f.total);
+  EXPECT_NEAR(p.decode.compute, 1000.0 / 16 * (fine / 989e12 + (f.total - fine) / 1979e12),
+              1e-9 * p.decode.compute);
 }
 
 TEST(Roofline, CacheHitsMakeInputCheaper) {
@@ -184,7 +215,11 @@ TEST(Inference, SaysWhatIsMissingOrOutOfRange) {
   EXPECT_EQ(message(in), "node: a peak in fp8 wanted, only bf16 found");
   in.precision = "bf16";
   EXPECT_TRUE(plan_inference(v3, m, in).ok());
-  in.tp = 3;
+  in.cache_format = "int4";
+  EXPECT_EQ(message(in), "cache-format: bf16 or fp8 wanted, \"int4\" found");
+  in.cache_format = "fp8", in.memory_share = 0;
+  EXPECT_EQ(message(in), "memory-share: more than 0% and at most 100% wanted, 0% found");
+  in.memory_share = 0.9, in.tp = 3;
   EXPECT_EQ(message(in), "tp: a divisor of 8 devices wanted, 3 found");
   in.tp = 0, m.memory_bytes_per_s = 0;
   EXPECT_EQ(message(in), "node: memory.bandwidth wanted for the roofline, none found");

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cost/training_flops.h"
-
 namespace fathom {
 namespace {
 
@@ -47,15 +45,26 @@ Result<int64_t> replica_size(const ModelConfig& c, const Machine& m, const RlInp
                   m.name, at.format, at.context_length, m.devices));
 }
 
+/// Sequences at once on a replica: as given, else its share of the round, or what its memory holds
+/// of that.
+Result<int64_t> rollout_batch(const ModelConfig& c, const Machine& replica, InferenceInput at,
+                              double outputs) {
+  if (at.batch > 0) return at.batch;
+  at.batch = 1;
+  FATHOM_ASSIGN_OR_RETURN(const InferencePlan plan, plan_inference(c, replica, at));
+  const auto all = static_cast<int64_t>(std::ceil(std::min(outputs, 1e12)));
+  return std::clamp<int64_t>(plan.max_sequences.value_or(all), 1, all);
+}
+
 /// The rollouts of one round on one replica: the work at full batch, and the wait for the longest.
 Status rollout_seconds(Seconds& s, const ModelConfig& c, const Machine& replica, const RlInput& in,
                        double outputs, Corner corner) {
   const double mean = long_of(in.output_length, corner);
   const double longest = in.longest_output > 0 ? std::max(in.longest_output, mean) : 3 * mean;
   InferenceInput at = in.rollout;
-  if (at.batch <= 0) at.batch = static_cast<int64_t>(std::ceil(std::min(outputs, 1e12)));
   at.prompt_length = static_cast<int64_t>(in.prompt_length);
   at.context_length = static_cast<int64_t>(in.prompt_length + mean / 2);
+  FATHOM_ASSIGN_OR_RETURN(at.batch, rollout_batch(c, replica, at, outputs));
   FATHOM_ASSIGN_OR_RETURN(const InferencePlan full, plan_inference(c, replica, at));
   // The last sequences run with few beside them: one for each group of ranks.
   at.batch = std::max<int64_t>(1, replica.devices / full.tp);
@@ -79,7 +88,7 @@ StepFlop step_flop(const ModelConfig& c, const RlInput& in, double mean) {
   const double outputs = static_cast<double>(in.prompts * in.group), prompt = in.prompt_length;
   const FlopsPerToken all =
       forward_flops(c, std::max<int64_t>(1, static_cast<int64_t>(prompt + mean)));
-  const double decode = decode_flops_per_token(c, static_cast<int64_t>(prompt + mean / 2));
+  const double decode = decode_flops(c, static_cast<int64_t>(prompt + mean / 2)).total;
   const double prefill = forward_flops(c, std::max<int64_t>(1, static_cast<int64_t>(prompt))).total;
   StepFlop f;
   f.rollout = outputs * mean * decode + static_cast<double>(in.prompts) * prompt * prefill;
@@ -114,7 +123,11 @@ Status check(const RlInput& in) {
   if (!(in.mfu.low > 0 && in.mfu.high <= 1)) {
     return Status::error("mfu: more than 0% and at most 100% wanted");
   }
-  if (!(in.output_length.low >= 1)) return Status::error("output: 1 token or more wanted");
+  constexpr double kMostTokens = 1e11;  // lengths stay far below int64's end
+  if (!(in.output_length.low >= 1 && in.output_length.high <= kMostTokens &&
+        in.longest_output <= kMostTokens)) {
+    return Status::error("output, longest: 1 to 1e11 tokens wanted");
+  }
   return {};
 }
 

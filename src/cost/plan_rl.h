@@ -16,16 +16,16 @@ struct RlInput {
   int64_t prompts = 32, group = 16;  // of a step; a group's rollouts answer one prompt
   int64_t steps_per_round = 1;       // steps that one round of rollouts feeds (its mini-batches)
   int64_t inner_epochs = 1;          // times that an output is trained on
-  double prompt_length = 256;
-  Range output_length = {1000, 1000, 1000};  // tokens of an output, the mean
-  double longest_output = 0;                 // of a round; 0: three times the mean
-  bool logp_old = true, logp_ref = true;     // passes made apart from the update
+  double prompt_length = 256;        // tokens
+  Range output_length = Range::exactly(1000);  // tokens of an output, the mean
+  double longest_output = 0;                   // tokens, of a round; 0: three times the mean
+  bool logp_old = true, logp_ref = true;       // passes made apart from the update
   std::string precision;                 // of these; empty: bf16, or f32 where there is no other
   Range mfu = {0.2, 0.3, 0.4};           // of log-probabilities and update
   Range other_idle = Range::exactly(0);  // share of all time: loading, rewards, weight exchange
   int64_t rollout_devices = 0;           // of one replica; 0: the fewest whole nodes that hold it
-  InferenceInput rollout = {.batch =
-                                0};  // batch: sequences at once on a replica; 0: a round's share
+  /// The engine. batch: sequences at once on a replica; 0: its share of a round, or what fits.
+  InferenceInput rollout = {.batch = 0};
 };
 
 struct RlPart {
@@ -47,7 +47,8 @@ struct RlPlan {
   RunCost cost;
 };
 
-/// Errors: plan_inference's; no peak for the precision; a replica that does not fit.
+/// Errors: plan_inference's; no peak for the precision; a replica that does not fit or does not
+/// divide the devices; lengths and shares out of range.
 Result<RlPlan> plan_rl(const ModelConfig& config, const Machine& machine, const RlInput& input);
 
 }  // namespace fathom

@@ -2,35 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
+#include "cost/test_planner.h"
 #include "cost/training_flops.h"
 
 namespace fathom {
 namespace {
 
-ModelConfig fixture(const std::string& name) {
-  auto c = read_model_config(std::filesystem::path(FATHOM_SOURCE_DIR) / "tests/fixtures/configs" /
-                             (name + ".json"));
-  if (!c.ok()) throw std::runtime_error(c.message());
-  return c.value();
-}
-
-Machine h800(int64_t devices) {
-  Machine m;
-  m.name = "H800";
-  m.devices = devices;
-  m.peak_flops = {{"bf16", 989e12}, {"fp8", 1979e12}};
-  m.memory_bytes = 80e9, m.memory_bytes_per_s = 3.35e12;
-  m.intra_node_bytes_per_s = 160e9, m.inter_node_bytes_per_s = 50e9;
-  m.rental = DatedPrice{Range::exactly(2), "2025-01", "DeepSeek-R1"};
-  return m;
-}
-
 RlPlan planned(const ModelConfig& c, const Machine& m, const RlInput& in) {
-  auto plan = plan_rl(c, m, in);
-  if (!plan.ok()) throw std::runtime_error(plan.message());
-  return plan.value();
+  return value_of(plan_rl(c, m, in));
 }
 
 /// R1-Zero (Nature 2025): 32 questions of 16 outputs a step, rounds of 8,192 outputs in 16
@@ -104,6 +83,20 @@ TEST(Rl, ARoundOfManyStepsWaitsLess) {
             4 * sixteen);
 }
 
+// 16 H800 hold 673 GB of weights and few outputs of 30K tokens, far from the round's share.
+TEST(Rl, AnEngineDecodesNoMoreAtOnceThanItHolds) {
+  RlInput in = r1_zero();
+  in.output_length = Range::exactly(30000), in.rollout_devices = 16;
+  InferenceInput engine = in.rollout;
+  engine.batch = 1, engine.context_length = 256 + 15000;
+  const int64_t most =
+      *value_of(plan_inference(fixture("deepseek-v3"), h800(16), engine)).max_sequences;
+  ASSERT_LT(most, 8192 / 32);
+  const Range whole = part(planned(fixture("deepseek-v3"), h800(512), in), "rollout").seconds;
+  in.rollout.batch = most;
+  EXPECT_EQ(part(planned(fixture("deepseek-v3"), h800(512), in), "rollout").seconds, whole);
+}
+
 TEST(Rl, SaysWhatDoesNotFit) {
   const auto message = [](const Machine& m, const RlInput& in) {
     return plan_rl(fixture("deepseek-v3"), m, in).message();
@@ -117,6 +110,8 @@ TEST(Rl, SaysWhatDoesNotFit) {
   EXPECT_EQ(message(h800(512), in), "rollout-devices: a divisor of 512 devices wanted, 7 found");
   in = r1_zero(), in.other_idle = Range::exactly(1);
   EXPECT_EQ(message(h800(512), in), "idle: 0% to below 100% wanted, 100% found");
+  in = r1_zero(), in.output_length.high = 1e300;
+  EXPECT_EQ(message(h800(512), in), "output, longest: 1 to 1e11 tokens wanted");
   in = r1_zero(), in.precision = "f32";
   EXPECT_EQ(message(h800(512), in), "H800: a peak in f32 wanted, only bf16, fp8 found");
 }

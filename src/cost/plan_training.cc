@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "cost/units.h"
+
 namespace fathom {
 namespace {
-
-constexpr double kHour = 3600;
 
 Status lay_out(TrainingPlan& plan, const ModelConfig& c, const Machine& m,
                const TrainingInput& in) {
@@ -48,25 +48,11 @@ void count_traffic(TrainingPlan& plan, const ModelConfig& c, const Machine& m,
   plan.bubble_share = bubble / (bubble + 3 * static_cast<double>(plan.micro_batches));
 }
 
-Status need_links(const Machine& m, const TrainingPlan& plan) {
-  const Parallelism& p = plan.parallelism;
-  const auto needs = [&](const char* key) {
-    return Status::error(
-        fmt::format("{}: {} wanted for a time from the roofline ({}), none found; an MFU or a "
-                    "throughput does without",
-                    m.name, key, to_text(p)));
-  };
-  if (m.memory_bytes_per_s <= 0) return needs("memory.bandwidth");
-  if (m.devices > 1 && m.intra_node_bytes_per_s <= 0) return needs("network.intra_node");
-  if (m.nodes() > 1 && m.inter_node_bytes_per_s <= 0) return needs("network.inter_node");
-  return {};
-}
-
 /// Seconds on the whole machine from its hours, and what follows from them where tokens are known.
 void from_device_hours(PhasePlan& phase, const Range& device_hours, const Machine& m) {
   const double devices = static_cast<double>(m.devices);
   phase.device_hours = device_hours;
-  phase.seconds = device_hours * (kHour / devices);
+  phase.seconds = device_hours * (kSecondsPerHour / devices);
   if (phase.tokens <= 0) return;
   phase.tokens_per_s = Range::exactly(phase.tokens) / phase.seconds;
 }
@@ -75,7 +61,7 @@ void from_tokens_per_s(PhasePlan& phase, const Range& tokens_per_s, const Machin
                        const TrainingInput& in) {
   phase.tokens_per_s = tokens_per_s;
   phase.seconds = Range::exactly(phase.tokens) / (tokens_per_s * in.effective_time);
-  phase.device_hours = phase.seconds * (static_cast<double>(m.devices) / kHour);
+  phase.device_hours = phase.seconds * (static_cast<double>(m.devices) / kSecondsPerHour);
 }
 
 double batch_tokens(const TrainingPlan& plan, const PhasePlan& phase) {
@@ -85,7 +71,7 @@ double batch_tokens(const TrainingPlan& plan, const PhasePlan& phase) {
 
 Status from_roofline(PhasePlan& phase, TrainingPlan& plan, const ModelConfig& c, const Machine& m,
                      const TrainingInput& in) {
-  FATHOM_RETURN_IF_ERROR(need_links(m, plan));
+  FATHOM_RETURN_IF_ERROR(check_bandwidths(m, "the roofline (an MFU or a throughput does without)"));
   const auto step = [&](double efficiency, bool overlap) {
     return roofline_step(c, m, in, plan, phase.flops, efficiency, overlap);
   };

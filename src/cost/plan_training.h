@@ -95,7 +95,7 @@ Result<TrainingPlan> plan_training(const ModelConfig& config, const Machine& mac
                                    const TrainingInput& input);
 
 /// The roofline of one step at one share of the machine's limits. overlap: what the network sends
-/// hides behind the computation.
+/// hides behind the computation. Requires: check_bandwidths, a layout from plan_training.
 StepTimes roofline_step(const ModelConfig& config, const Machine& machine,
                         const TrainingInput& input, const TrainingPlan& layout,
                         const TrainingFlops& flops, double efficiency, bool overlap);

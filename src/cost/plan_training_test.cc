@@ -4,35 +4,17 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include "cost/test_planner.h"
 
 namespace fathom {
 namespace {
 
-ModelConfig config_at(const std::string& path) {
-  auto c = read_model_config(std::filesystem::path(FATHOM_SOURCE_DIR) / path);
-  if (!c.ok()) throw std::runtime_error(c.message());
-  return c.value();
-}
 ModelConfig v3() { return config_at("tests/fixtures/configs/deepseek-v3.json"); }
-
-Machine h800(int64_t devices) {
-  Machine m;
-  m.name = "H800";
-  m.devices = devices;
-  m.peak_flops = {{"bf16", 989e12}, {"fp8", 1979e12}};
-  m.memory_bytes = 80e9, m.memory_bytes_per_s = 3.35e12;
-  m.intra_node_bytes_per_s = 160e9, m.inter_node_bytes_per_s = 50e9;  // DeepSeek-V3 §3.2.2
-  m.rental = DatedPrice{Range::exactly(2), "2024-12", "DeepSeek-V3"};
-  return m;
-}
 
 TrainingPhase phase(const std::string& text) { return parse_phase(text, "--phase").value(); }
 
 TrainingPlan planned(const ModelConfig& c, const Machine& m, const TrainingInput& in) {
-  auto plan = plan_training(c, m, in);
-  if (!plan.ok()) throw std::runtime_error(plan.message());
-  return plan.value();
+  return value_of(plan_training(c, m, in));
 }
 
 TEST(Plan, V3HasItsPublishedSize) {
@@ -129,6 +111,53 @@ TEST(Plan, TheRooflineOfV3sLayoutHoldsItsPublishedHours) {
   EXPECT_LT(p.cost.device_hours.low, 2.664e6);
   EXPECT_GT(p.cost.device_hours.high, 2.664e6);
   EXPECT_LT(p.cost.device_hours.high / p.cost.device_hours.low, 4);
+}
+
+/// The slow end of one step at the full limits of 8 H800, 16 sequences of 4096 tokens.
+StepTimes step_of(const ModelConfig& c, const char* parallel) {
+  TrainingInput in = {.phases = {phase("x: tokens=1B")}};
+  in.parallelism = parse_parallelism(parallel, "p").value();
+  in.batch_sequences = 16;
+  in.efficiency = Range::exactly(1);
+  return *planned(c, h800(8), in).slow;
+}
+
+// Llama-3.1-8B by hand: 16 micro-batches, forward, twice that backward, what two all-reduces a
+// layer send in each of the two.
+TEST(Roofline, AStepOfTensorParallelismByHand) {
+  const ModelConfig c = fixture("llama-3.1-8b");
+  const StepTimes step = step_of(c, "tp=8");
+  const double tokens = 16 * 4096;
+  EXPECT_NEAR(step.compute, tokens * 3 * forward_flops(c, 4096).total / 8 / 989e12,
+              1e-9 * step.compute);
+  EXPECT_NEAR(step.traffic, 2 * tokens * 32 * 2 * 2 * 7 / 8 * 2 * 4096 / 160e9,
+              1e-9 * step.traffic);
+  EXPECT_EQ(step.bubble, 0);
+  EXPECT_EQ(step.gradients, 0);
+  // Weights and gradients read once, masters and moments read and written.
+  const double n = static_cast<double>(count_parameters(c).total);
+  EXPECT_NEAR(step.optimizer, n / 8 * (2 + 4 + 2 * (4 + 4)) / 3.35e12, 1e-9 * step.optimizer);
+}
+
+TEST(Roofline, ZeroSendsGradientsAndWeightsAsOftenAsItMust) {
+  const ModelConfig c = fixture("llama-3.1-8b");
+  const double n = static_cast<double>(count_parameters(c).total) * 7 / 8 / 160e9;
+  // Two micro-batches a device.
+  EXPECT_NEAR(step_of(c, "zero=1").gradients, n * (4 + 2), 1e-9 * n);
+  EXPECT_NEAR(step_of(c, "zero=2").gradients, n * (2 * 4 + 2), 1e-9 * n);
+  EXPECT_NEAR(step_of(c, "zero=3").gradients, n * (2 * 4 + 2 * 2 * 2), 1e-9 * n);
+}
+
+// What a device alone holds is reduced with nobody.
+TEST(Roofline, ExpertsAreReducedAmongTheirCopiesAlone) {
+  const ModelConfig c = fixture("deepseek-v2-lite");
+  const ParameterCount n = count_parameters(c);
+  const double expert = 3.0 * static_cast<double>(c.moe_intermediate_size * c.hidden_size);
+  const double routed = 26 * 64 * expert;
+  const double other = static_cast<double>(n.total) - routed;
+  EXPECT_NEAR(step_of(c, "ep=8").gradients, other * 7 / 8 * 6 / 160e9, 1e-6 * other / 160e9);
+  EXPECT_NEAR(step_of(c, "ep=4").gradients, (other * 7 / 8 + routed / 4 / 2) * 6 / 160e9,
+              1e-6 * other / 160e9);
 }
 
 TEST(Plan, SchedulesOrderAsPublished) {

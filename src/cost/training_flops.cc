@@ -31,17 +31,6 @@ double recomputed(const ModelConfig& c, const FlopsPerToken& forward, Recompute 
   return 0;
 }
 
-/// Attends to all positions instead of those before: core times 2c / (c + 1). Every layer, MTP's
-/// too, has the same core.
-FlopsPerToken without_mask(const ModelConfig& c, FlopsPerToken f, double context) {
-  const double more = f.attention_core * (2 * context / (context + 1) - 1);
-  f.attention_core += more;
-  f.total += more;
-  f.mtp += more * static_cast<double>(c.num_nextn_predict_layers) /
-           static_cast<double>(c.num_hidden_layers);
-  return f;
-}
-
 }  // namespace
 
 std::string_view name_of(FlopsDefinition definition) {
@@ -56,11 +45,7 @@ std::string_view name_of(Recompute recompute) {
 
 TrainingFlops training_flops(const ModelConfig& config, int64_t context_length,
                              FlopsDefinition definition, Recompute recompute) {
-  FATHOM_CHECK(definition != FlopsDefinition::kSixN);
-  FlopsPerToken forward = forward_flops(config, context_length);
-  if (definition == FlopsDefinition::kNonCausal) {
-    forward = without_mask(config, forward, static_cast<double>(context_length));
-  }
+  const FlopsPerToken forward = forward_flops(config, context_length, definition);
   TrainingFlops t;
   t.definition = definition;
   t.context_length = context_length;

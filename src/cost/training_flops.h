@@ -19,10 +19,9 @@ std::string_view name_of(Recompute recompute);
 struct TrainingFlops {
   FlopsDefinition definition = FlopsDefinition::kCausal;
   int64_t context_length = 0;
-  FlopsPerToken
-      parts;         // of training: three times forward's, core by `definition`; total is `model`
-  double model = 0;  // the main model without recomputation: the numerator of an MFU
-  double mtp = 0;    // all of the MTP layers
+  FlopsPerToken parts;   // of training: three times forward's; total is `model`
+  double model = 0;      // the main model without recomputation: the numerator of an MFU
+  double mtp = 0;        // all of the MTP layers
   double recompute = 0;  // forward FLOPs that backward repeats, MTP's among them
   double six_n = 0;      // 6 x active parameters: attention and what N leaves out are missing
   double hardware() const { return model + mtp + recompute; }

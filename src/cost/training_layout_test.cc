@@ -2,20 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-
 #include "cost/moe_traffic.h"
 #include "cost/plan_training.h"
+#include "cost/test_planner.h"
 
 namespace fathom {
 namespace {
-
-ModelConfig fixture(const std::string& name) {
-  auto c = read_model_config(std::filesystem::path(FATHOM_SOURCE_DIR) / "tests/fixtures/configs" /
-                             (name + ".json"));
-  if (!c.ok()) throw std::runtime_error(c.message());
-  return c.value();
-}
 
 constexpr auto kCausal = FlopsDefinition::kCausal;
 constexpr auto kNone = Recompute::kNone;
@@ -32,7 +24,9 @@ TEST(TrainingFlops, V3sPublishedFigureIsTheCausalOne) {
   EXPECT_NEAR(full.model * tokens_per_s_and_gpu / 1e12, 432, 0.01 * 432);
   EXPECT_NEAR(full.model, training_flops_per_token(v3, 4096, FlopsDefinition::kNonCausal),
               1e-9 * full.model);
-  EXPECT_NEAR(full.parts.attention_core, 2 * causal.parts.attention_core, 1e-3 * full.model);
+  // 3 passes of 2 x 128 heads x (192 + 128) numbers a position, in 61 layers and MTP's.
+  EXPECT_DOUBLE_EQ(full.parts.attention_core, 3.0 * 61 * 2 * 128 * 320 * 4096);
+  EXPECT_DOUBLE_EQ(causal.parts.attention_core, full.parts.attention_core * 4097 / 8192);
   EXPECT_NEAR(full.mtp - causal.mtp, (full.model - causal.model) / 61, 1);
 }
 
@@ -80,6 +74,9 @@ TEST(Layout, DevicesAreSharedOutAndWhatDoesNotDivideIsRefused) {
   EXPECT_NE(made("pp=64").message().find("at most 62 layers"), std::string::npos);
   EXPECT_EQ(made("pp=1", PipelineSchedule::kDualPipe).message(),
             "parallel: an even pp wanted for the schedule dualpipe, pp=1 found");
+  EXPECT_EQ(made("pp=16, ep = 64").value().ep, 64);
+  EXPECT_EQ(parse_parallelism("pp=16,ep", "--parallel").message(),
+            "--parallel: key=value wanted, \"ep\" found");
   EXPECT_EQ(parse_parallelism("pp=16,fsdp=2", "--parallel").message(),
             "--parallel: dp, ep, pp, tp or zero wanted, \"fsdp\" found");
   EXPECT_NE(parse_parallelism("zero=4", "--parallel").message().find("from 0 to 3"),
@@ -175,6 +172,28 @@ TEST(Traffic, ATokenGoesToEachOfItsNodesOnce) {
   EXPECT_GT(one_node.intra_dispatch, 0);
   EXPECT_EQ(moe_traffic(c, {.ep = 1}, 8, 1, 2).intra_dispatch, 0);
   EXPECT_EQ(moe_traffic(fixture("llama-3.1-8b"), {.dp = 8}, 8, 1, 2).nodes_reached, 0);
+}
+
+// Eight groups on 18 nodes: a group on 2.25 of them, four groups on 9. On 2 nodes there are 2.
+TEST(Traffic, GroupsLimitTheNodesHoweverManyThereAre) {
+  ModelConfig c = fixture("deepseek-v3");
+  EXPECT_NEAR(moe_traffic(c, {.ep = 144}, 8, 1, 2).nodes_reached, 9 * (1 - std::pow(8.0 / 9, 8)),
+              1e-12);
+  EXPECT_NEAR(moe_traffic(c, {.ep = 16}, 8, 1, 2).nodes_reached, 2 * (1 - std::pow(0.5, 8)), 1e-12);
+  c.topk_method = TopkMethod::kGreedy;
+  EXPECT_NEAR(moe_traffic(c, {.ep = 144}, 8, 1, 2).nodes_reached, 18 * (1 - std::pow(17.0 / 18, 8)),
+              1e-12);
+}
+
+// 32 layers, two all-reduces of 4096 bf16 numbers a token, 2 x 3/4 of them on the link.
+TEST(Traffic, AnAllReduceSendsNearlyTwiceWhatItSums) {
+  const ModelConfig c = fixture("llama-3.1-8b");
+  const Machine m = h800(8);
+  EXPECT_DOUBLE_EQ(tensor_parallel_seconds(c, m, 4, 32, 100),
+                   100.0 * 32 * 2 * 4096 * 2 * 2 * 3 / 4 / 160e9);
+  EXPECT_EQ(tensor_parallel_seconds(c, m, 1, 32, 100), 0);
+  EXPECT_DOUBLE_EQ(tensor_parallel_seconds(c, m, 16, 32, 100),
+                   100.0 * 32 * 2 * 4096 * 2 * 2 * 15 / 16 / 50e9);
 }
 
 }  // namespace

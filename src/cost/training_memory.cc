@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "cost/key_values.h"
+
 namespace fathom {
 namespace {
 
@@ -47,6 +49,7 @@ DeviceMemory memory_of(const ModelConfig& c, const MemoryInput& in, const Stage&
   };
   const double tokens = static_cast<double>(in.micro_batch_tokens) / static_cast<double>(p.tp);
   DeviceMemory m;
+  m.routed = routed, m.other = other;
   m.weights = bytes(in.state.weights, p.zero >= 3);
   m.gradients = bytes(in.state.gradients, p.zero >= 2);
   m.masters = bytes(in.state.masters, p.zero >= 1);
@@ -58,8 +61,10 @@ DeviceMemory memory_of(const ModelConfig& c, const MemoryInput& in, const Stage&
 }
 
 DeviceMemory operator+(const DeviceMemory& a, const DeviceMemory& b) {
-  return {a.weights + b.weights, a.gradients + b.gradients,     a.masters + b.masters,
-          a.moments + b.moments, a.activations + b.activations, a.logits + b.logits};
+  return {a.weights + b.weights,         a.gradients + b.gradients,
+          a.masters + b.masters,         a.moments + b.moments,
+          a.activations + b.activations, a.logits + b.logits,
+          a.routed + b.routed,           a.other + b.other};
 }
 
 /// Bytes a token of the attention of one layer.
@@ -116,11 +121,8 @@ Result<double> bytes_of(std::string_view format, const std::string& where) {
 
 Result<StateBytes> parse_state_bytes(std::string_view text, const std::string& where) {
   StateBytes s;
-  while (!text.empty()) {
-    const std::string_view item = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), item.size() + 1));
-    const std::string_view key = item.substr(0, item.find('='));
-    const std::string_view format = item.substr(std::min(item.size(), key.size() + 1));
+  FATHOM_ASSIGN_OR_RETURN(const auto pairs, parse_key_values(text, where));
+  for (const auto& [key, format] : pairs) {
     FATHOM_ASSIGN_OR_RETURN(const double bytes,
                             bytes_of(format, fmt::format("{}: {}", where, key)));
     if (key == "weights") {

@@ -18,8 +18,9 @@ Result<StateBytes> parse_state_bytes(std::string_view text, const std::string& w
 
 struct DeviceMemory {
   double weights = 0, gradients = 0, masters = 0, moments = 0;
-  double activations = 0;  // what backward needs of the micro-batches in flight
-  double logits = 0;       // of one micro-batch, f32, where the head stands
+  double activations = 0;        // what backward needs of the micro-batches in flight
+  double logits = 0;             // of one micro-batch, f32, where the head stands
+  double routed = 0, other = 0;  // parameters it computes with, before ZeRO shares them out
   double total() const { return weights + gradients + masters + moments + activations + logits; }
 };
 

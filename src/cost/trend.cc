@@ -8,15 +8,14 @@
 #include <set>
 
 #include "base/check.h"
+#include "cost/catalogue.h"
 #include "cost/parse_range.h"
 
 namespace fathom {
 namespace {
 
-bool read_int(std::string_view text, int& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size();
-}
+constexpr int kMaxYears = 100;  // no trend holds that long
+
 /// A doubling or halving time in years as a factor a year.
 double yearly(double doubling_years) { return std::exp2(1 / doubling_years); }
 
@@ -26,8 +25,8 @@ BudgetReached reach_budget(const TrendPoint& start, double budget, const Range& 
     return add_months(start.month, static_cast<int>(std::ceil(y * 12 - 1e-9)));
   };
   BudgetReached reached{budget, at(years.low), at(years.mid), {}, years.mid == 0};
-  // A slowest case beyond a century is told as never: no trend holds that long.
-  if (years.high && *years.high < 100) reached.latest = at(*years.high);
+  // A slowest case beyond that is told as never.
+  if (years.high && *years.high < kMaxYears) reached.latest = at(*years.high);
   return reached;
 }
 
@@ -57,16 +56,12 @@ std::set<YearMonth> months_of(const TrendInputs& in, int step_months) {
 }  // namespace
 
 Result<YearMonth> parse_year_month(std::string_view iso, std::string_view where) {
-  YearMonth m;
-  int day = 1;
-  const bool shape =
-      iso.size() == 7 || (iso.size() == 10 && iso[7] == '-' && read_int(iso.substr(8), day));
-  if (!shape || iso[4] != '-' || !read_int(iso.substr(0, 4), m.year) ||
-      !read_int(iso.substr(5, 2), m.month) || m.year < 1900 || m.month < 1 || m.month > 12 ||
-      day < 1 || day > 31) {
+  if (!is_iso_date(iso))
     return Status::error(
         fmt::format("{}: a month such as 2024-12 wanted, \"{}\" found", where, iso));
-  }
+  YearMonth m;
+  std::from_chars(iso.data(), iso.data() + 4, m.year);
+  std::from_chars(iso.data() + 5, iso.data() + 7, m.month);
   return m;
 }
 
@@ -126,8 +121,8 @@ Result<Trend> build_trend(const TrendInputs& in, int step_months) {
     return Status::error(fmt::format("trend: an end after {} wanted, {} found", to_string(in.from),
                                      to_string(in.to)));
   }
-  if (in.to.index() - in.from.index() > 100 * 12) {
-    return Status::error(fmt::format("trend: at most 100 years wanted, {} to {} found",
+  if (in.to.index() - in.from.index() > kMaxYears * 12) {
+    return Status::error(fmt::format("trend: at most {} years wanted, {} to {} found", kMaxYears,
                                      to_string(in.from), to_string(in.to)));
   }
   if (trend.factor.low <= 0 || in.factors.spending.per_year.low <= 0)
@@ -139,6 +134,11 @@ Result<Trend> build_trend(const TrendInputs& in, int step_months) {
   if (trend.factor.mid <= 1 && in.capability.usd.mid > *in.budget_usd) {
     return Status::error(fmt::format(
         "trend: a factor above 1 a year wanted to reach a budget, {:g} found", trend.factor.mid));
+  }
+  if (years_until(in.capability.usd, *in.budget_usd, trend.factor).mid > kMaxYears) {
+    return Status::error(fmt::format(
+        "trend: a factor that reaches the budget within {} years wanted, {:g} a year found",
+        kMaxYears, trend.factor.mid));
   }
   trend.budget = reach_budget(in.capability, *in.budget_usd, trend.factor);
   return trend;

@@ -93,8 +93,8 @@ struct Trend {
       rows;  // every `step_months` from `from` to `to`, both and the figures' own months among them
   std::optional<BudgetReached> budget;
 };
-/// Error: `to` before `from`, a factor that is not above 0, a budget that is not above 0 or that a
-/// factor of 1 or less never reaches.
+/// Error: `to` before `from`, a factor that is not above 0, more than 100 years, a
+/// budget that is not above 0 or that the middle factor does not reach in that time.
 Result<Trend> build_trend(const TrendInputs& in, int step_months);
 
 /// "3" or "1.8:2.8:5.3" (parse_range.h), above 0. Error: one sentence that names `where`.

@@ -100,6 +100,9 @@ TEST(Trend, BadInputIsOneSentence) {
   in.factors.combined->per_year = Range::exactly(0.9);
   EXPECT_EQ(build_trend(in, 6).message(),
             "trend: a factor above 1 a year wanted to reach a budget, 0.9 found");
+  in.factors.combined->per_year = Range::exactly(1 + 1e-12);
+  EXPECT_EQ(build_trend(in, 6).message(),
+            "trend: a factor that reaches the budget within 100 years wanted, 1 a year found");
 }
 
 TEST(Trend, MonthsAndFactorsAreRead) {

@@ -15,7 +15,7 @@
 namespace fathom {
 namespace {
 
-constexpr double kHour = 3600, kDay = 24 * kHour, kYear = 365 * kDay;  // a year of 8,760 h
+constexpr double kHour = kSecondsPerHour, kDay = 24 * kHour, kYear = 365 * kDay;  // a year of 8,760 h
 
 struct Scale {
   std::string_view text;
@@ -158,12 +158,6 @@ const QuantityRow& row_of(Quantity q) {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
-std::string_view trim(std::string_view s) {
-  const size_t first = s.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return s.substr(first, s.find_last_not_of(" \t") - first + 1);
-}
-
 /// Takes the leading number off `text`: 5, 5.576, 3.41e24, 172,800. A comma must stand before three
 /// digits and after one to three.
 std::optional<double> take_number(std::string_view& text) {
@@ -283,6 +277,7 @@ std::optional<double> parse(std::string_view text, const QuantityRow& row) {
 /// Four significant digits without trailing zeros: 2.788, 54.25, 0.08, 1979.
 std::string digits(double x) {
   if (x == 0) return "0";
+  if (!std::isfinite(x)) return fmt::format("{}", x);  // a product that overflowed
   const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(x))));
   if (magnitude < -6 || magnitude > 14) return fmt::format("{:.3e}", x);
   std::string s = fmt::format("{:.{}f}", x, std::clamp(3 - magnitude, 0, 9));
@@ -313,7 +308,7 @@ std::string si(double x, double from) {
 
 /// 3.41e24: a sum of FLOPs beyond the prefixes that people read.
 std::string flops(double x, std::string_view unit) {
-  if (std::abs(x) < 1e21) return fmt::format("{}{}", si(x, 1e4), unit);
+  if (std::abs(x) < 1e21 || !std::isfinite(x)) return fmt::format("{}{}", si(x, 1e4), unit);
   const int power = static_cast<int>(std::floor(std::log10(std::abs(x)) + 1e-12));
   return fmt::format("{}e{} {}", digits(x / std::pow(10.0, power)), power, unit);
 }
@@ -331,6 +326,12 @@ std::string money(double x, std::string_view per) {
 }
 
 }  // namespace
+
+std::string_view trim(std::string_view s) {
+  const size_t first = s.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return s.substr(first, s.find_last_not_of(" \t") - first + 1);
+}
 
 std::string_view unit_of(Quantity q) { return row_of(q).unit; }
 

@@ -11,6 +11,8 @@
 
 namespace fathom {
 
+inline constexpr double kSecondsPerHour = 3600;
+
 /// What a number counts. Values are kept in the unit named here.
 enum class Quantity {
   kCount,          // plain: 2048, 2.3x
@@ -36,6 +38,9 @@ enum class Quantity {
 
 /// The unit as it is written in messages and tables: "h", "$/kWh".
 std::string_view unit_of(Quantity q);
+
+/// Without the spaces and tabs at its ends.
+std::string_view trim(std::string_view text);
 
 /// Reads a quantity. A bare number is taken only where `q` is kCount or kFraction or kParameters;
 /// otherwise the unit must stand there. Error: "WHERE: a number in h (such as 2.788M h) wanted,

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 namespace fathom {
@@ -141,6 +142,7 @@ TEST(Units, AreWrittenAsPeopleReadThem) {
   EXPECT_EQ(human_quantity(3.33e9 * 3600, Quantity::kJoules), "3.33 GWh");
   EXPECT_EQ(human_quantity(54.25 * 86400, Quantity::kSeconds), "54.25 d");
   EXPECT_EQ(human_quantity(2048, Quantity::kCount), "2048");
+  EXPECT_EQ(human_quantity(INFINITY, Quantity::kFlops), "inf EFLOP") << "no power of ten of it";
   EXPECT_EQ(human_quantity(Range{20e6, 30e6, 59e6}, Quantity::kUsd), "$20M to $59M");
   EXPECT_EQ(human_quantity(Range::exactly(2), Quantity::kUsdPerHour), "$2/h");
 }

@@ -46,12 +46,8 @@ double bytes_of(const ParameterSpec& p, const WeightFormat& format) {
 WeightBytes weight_bytes(const ModelConfig& config, const WeightFormat& format, bool with_mtp) {
   WeightBytes w;
   for (const ParameterSpec& p : parameters(config)) {
-    if (p.mtp_copy) continue;
+    if (p.mtp_copy || (p.layer >= config.num_hidden_layers && !with_mtp)) continue;
     const double bytes = static_cast<double>(p.size()) * bytes_of(p, format);
-    if (p.layer >= config.num_hidden_layers) {
-      if (with_mtp) w.mtp += bytes;
-      continue;
-    }
     (p.routed_expert ? w.routed : w.other) += bytes;
     if (p.name.find("embed_tokens") != std::string::npos && !config.tie_word_embeddings) {
       w.embedding += bytes;

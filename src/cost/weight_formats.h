@@ -23,15 +23,13 @@ const std::vector<WeightFormat>& weight_formats();
 /// Error: the formats that there are.
 Result<WeightFormat> weight_format(std::string_view name, const std::string& where);
 
-/// Bytes of the main model's weights; with_mtp adds the MTP layers.
 struct WeightBytes {
   double routed = 0, other = 0;  // of experts, and of what every token uses
-  double mtp = 0;                // of the MTP layers, not in the two above
   double embedding = 0;          // part of other; a row a token is read, not all of it
-  double total() const { return routed + other + mtp; }
+  double total() const { return routed + other; }
 };
-/// Matrices in `format`; norms, biases and the router stay f32; embedding and head as the format
-/// says.
+/// Of the main model, and with_mtp of the MTP layers. Matrices in `format`; norms, biases and the
+/// router stay f32; embedding and head as the format says.
 WeightBytes weight_bytes(const ModelConfig& config, const WeightFormat& format, bool with_mtp);
 
 }  // namespace fathom

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/html.h"
 #include "base/human.h"
 #include "train/report_impl.h"
 
@@ -96,29 +97,6 @@ Json thinned(const std::vector<double>& x) {
   return out;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 // NaN where there is none.
 double median(std::vector<double> x) {
   std::erase_if(x, [](double v) { return !std::isfinite(v); });
@@ -173,11 +151,12 @@ Status write_report(const RunDirectory& directory) {
   std::error_code error;
   const std::string name =
       std::filesystem::absolute(directory.root, error).lexically_normal().filename().string();
-  return write_file_atomic(directory.report(),
-                           report_page({.title = escaped(name),
-                                        .summary = summary(columns),
-                                        .settings = escaped(settings.ok() ? settings.value() : ""),
-                                        .data = page_data(columns)}));
+  return write_file_atomic(
+      directory.report(),
+      report_page({.title = html_escaped(name),
+                   .summary = summary(columns),
+                   .settings = html_escaped(settings.ok() ? settings.value() : ""),
+                   .data = page_data(columns)}));
 }
 
 }  // namespace fathom

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/test_folder.h"
 #include "train/step_record.h"
-#include "train/test_support.h"
 
 namespace fathom {
 namespace {
@@ -39,7 +39,7 @@ class Report : public testing::Test {
     }
     folder_.write("log.jsonl", log);
   }
-  TemporaryFolder folder_;
+  TestFolder folder_;
 };
 
 TEST_F(Report, HoldsTheCurvesOfTheLog) {

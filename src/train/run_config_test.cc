@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "train/test_support.h"
+#include "base/test_folder.h"
 
 namespace fathom {
 namespace {
@@ -205,7 +205,7 @@ TEST(RunConfig, EachErrorNamesKeyAndLine) {
 }
 
 TEST(RunConfig, KeysOfModelAreLaidOverTheFileAndUnknownOnesRefused) {
-  TemporaryFolder folder;
+  TestFolder folder;
   folder.write(
       "c.json",
       R"({"model_type": "llama", "vocab_size": 320, "hidden_size": 64, "intermediate_size": 128,

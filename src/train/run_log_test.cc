@@ -3,15 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "base/test_folder.h"
 #include "train/run_directory.h"
 #include "train/step_record.h"
-#include "train/test_support.h"
 
 namespace fathom {
 namespace {
 
 TEST(RunLog, KeepsWholeLinesUpToTheCheckpointAndAppends) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const auto path =
       folder.write("log.jsonl", "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"step\":4,\"lo");
   {
@@ -24,7 +24,7 @@ TEST(RunLog, KeepsWholeLinesUpToTheCheckpointAndAppends) {
 }
 
 TEST(RunLog, ACutOrForeignLineEndsWhatIsKept) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const struct {
     std::string before, after;
   } cases[] = {{"{\"step\":1}\n{\"step\":2", "{\"step\":1}\n"},
@@ -39,7 +39,7 @@ TEST(RunLog, ACutOrForeignLineEndsWhatIsKept) {
 }
 
 TEST(RunLock, TwoRunsInOneDirectoryAreRefused) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const RunDirectory directory{folder.path() / "run"};
   auto first = RunLock::take(directory);
   ASSERT_TRUE(first.ok()) << first.message();

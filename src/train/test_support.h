@@ -1,37 +1,14 @@
-// What the tests of this folder share: a folder that vanishes, a tokenizer of single bytes.
+// What the tests of this folder share: a tokenizer of single bytes.
 #pragma once
 
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tokenizer/tokenizer.h"
 
 namespace fathom {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "fathom-train-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path write(const std::string& name, std::string_view content) const {
-    const std::filesystem::path p = path_ / name;
-    std::filesystem::create_directories(p.parent_path());
-    std::ofstream(p, std::ios::binary) << content;
-    return p;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// A token is a byte; 256 begins, 257 ends, 258 to 260 are the three of fill-in-the-middle.
 class ByteTokenizer : public Tokenizer {

@@ -12,10 +12,10 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "base/test_folder.h"
 #include "cost/ledger_summary.h"
 #include "train/bigram_model.h"
 #include "train/snapshot.h"
-#include "train/test_support.h"
 
 namespace fathom {
 namespace {
@@ -105,7 +105,7 @@ peak_flops = 1e9
     return read_file(folder_.path() / name / "log.jsonl").value();
   }
 
-  TemporaryFolder folder_;
+  TestFolder folder_;
   Listener listener_;
   std::atomic<bool> stop_{false};
 };

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/test_folder.h"
 #include "base/threads.h"
 #include "train/data/fim.h"
 #include "train/test_support.h"
@@ -35,7 +36,7 @@ class Prepare : public testing::Test {
     how.trust = trust_;
     return prepare_data(options, tokenizer_, 7, how);
   }
-  TemporaryFolder folder_;
+  TestFolder folder_;
   ByteTokenizer tokenizer_;
   int64_t shard_bytes_ = int64_t{1} << 20;
   bool trust_ = false;

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/rng.h"
+#include "base/test_folder.h"
 #include "train/data/validation_set.h"
 #include "train/test_support.h"
 
@@ -17,7 +18,7 @@ namespace {
 constexpr int32_t kEnd = 9999;
 
 // Document d is 10 d, 10 d + 1, …, then kEnd.
-Corpus make_corpus(const TemporaryFolder& folder, const std::vector<std::vector<int>>& sources) {
+Corpus make_corpus(const TestFolder& folder, const std::vector<std::vector<int>>& sources) {
   Corpus corpus;
   int d = 0;
   for (size_t s = 0; s < sources.size(); ++s) {
@@ -73,7 +74,7 @@ TEST(Permutation, IsOneForEverySizeAndDiffersBetweenEpochs) {
 }
 
 TEST(TokenStream, AnEpochReadsEachTokenOfEachDocumentOnce) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const Corpus corpus = make_corpus(folder, {{3, 1, 9, 5}, {2, 7, 4}});
   ASSERT_EQ(corpus.n_tokens(), 31 + 7);
   TokenStream stream(corpus, {.seed = 1, .seq_len = 5, .weights = {}});
@@ -103,7 +104,7 @@ TEST(TokenStream, AnEpochReadsEachTokenOfEachDocumentOnce) {
 }
 
 TEST(TokenStream, KilledAtAnyMomentItGoesOnWithTheVeryNextToken) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const Corpus corpus = make_corpus(folder, {{3, 1, 9, 5, 8, 2}, {2, 7, 4}});
   for (uint64_t trial = 0; trial < 50; ++trial) {
     const Rng rng(trial, 0);
@@ -129,7 +130,7 @@ TEST(TokenStream, KilledAtAnyMomentItGoesOnWithTheVeryNextToken) {
 }
 
 TEST(TokenStream, AWeightIsHowOftenAnEpochReadsADocument) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const std::vector<int> forty(40, 5);
   const Corpus corpus = make_corpus(folder, {forty, forty, forty});
   TokenStream stream(corpus, {.seed = 9, .seq_len = 6, .weights = {1.0, 2.5, 0.25}});
@@ -147,7 +148,7 @@ TEST(TokenStream, AWeightIsHowOftenAnEpochReadsADocument) {
 }
 
 TEST(TokenStream, DocumentIdsChangeExactlyAfterAnEnd) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const Corpus corpus = make_corpus(folder, {{3, 1, 9, 5, 0, 2}});
   TokenStream stream(corpus, {.seed = 4, .seq_len = 7, .weights = {}});
   std::vector<int32_t> tokens(8), ids(7);
@@ -160,7 +161,7 @@ TEST(TokenStream, DocumentIdsChangeExactlyAfterAnEnd) {
 }
 
 TEST(TokenStream, ACursorOfOtherDataIsRefused) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const Corpus corpus = make_corpus(folder, {{3, 1}});
   TokenStream stream(corpus, {.seed = 4, .seq_len = 7, .weights = {}});
   EXPECT_FALSE(stream.seek({.epoch = 0, .slot = 2, .offset = 0, .carry = 1}).ok());
@@ -170,7 +171,7 @@ TEST(TokenStream, ACursorOfOtherDataIsRefused) {
 }
 
 TEST(ValidationSet, PredictsEachTokenButTheFirstOnceAndCountsItsBytes) {
-  TemporaryFolder folder;
+  TestFolder folder;
   const ByteTokenizer tokenizer;
   ShardBuilder builder(2);
   const std::string texts[] = {"abc", "de", "fghijkl"};
