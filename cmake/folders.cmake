@@ -6,18 +6,14 @@ set(FATHOM_AVX512_FLAGS
     -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512cd -mavx512bf16 -mavx512vnni
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-uninitialized>)
 
-# Headers that cost seconds and never change are compiled once: for the libraries, with GoogleTest for the tests, with CLI11 for the
-# commands. Kernels take none: they are compiled for other instruction sets. A file still names every header that it uses.
-# g++ 12 then finds bounds broken in string concatenations where they are not; clang and the sanitizers look for the real ones.
-add_compile_options("$<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-restrict>")
-set(FATHOM_PCH <algorithm> <chrono> <cmath> <cstring> <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <set> <sstream>
-    <string> <thread> <utility> <variant> <vector> <fmt/format.h> <nlohmann/json.hpp>)
-function(fathom_pch name)  # further headers, and what they link to, follow
-  file(WRITE ${CMAKE_BINARY_DIR}/${name}.cc.in "// Stands for the precompiled headers of ${name}.\n")
-  configure_file(${CMAKE_BINARY_DIR}/${name}.cc.in ${CMAKE_BINARY_DIR}/${name}.cc COPYONLY)
-  add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cc)
-  target_link_libraries(${name} PRIVATE Threads::Threads fmt::fmt nlohmann_json::nlohmann_json ${ARGN})
-  target_precompile_headers(${name} PRIVATE ${FATHOM_PCH})
+# Several files are compiled as one (a unity build), since most of the time goes into headers and into templates that all of them use:
+# -DFATHOM_UNITY=OFF compiles each by itself, which is quicker where one file changes again and again. Kernels stay apart: they are
+# compiled for other instruction sets. Tests and commands compute nothing that takes time, so they are optimised less.
+option(FATHOM_UNITY "Compile up to eight files as one" ON)
+set(CMAKE_UNITY_BUILD ${FATHOM_UNITY})
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+function(fathom_compile_quickly name)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 function(fathom_folder name)
@@ -30,7 +26,7 @@ function(fathom_folder name)
   set_source_files_properties(${wide} PROPERTIES COMPILE_OPTIONS "${FATHOM_AVX512_FLAGS}")
   set(kernels ${sources})
   list(FILTER kernels INCLUDE REGEX "_(avx2|avx512|simd)\\.cc$")
-  set_source_files_properties(${kernels} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  set_source_files_properties(${kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(FATHOM_FUZZ)  # kernels read no file, and clang takes minutes for one of them with sanitizers
     set_property(SOURCE ${kernels} APPEND PROPERTY COMPILE_OPTIONS "-fno-sanitize=all")
   endif()
@@ -43,12 +39,11 @@ function(fathom_folder name)
   add_library(fathom_${name} STATIC ${sources})
   target_include_directories(fathom_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(fathom_${name} PUBLIC ${ARGN})
-  target_precompile_headers(fathom_${name} REUSE_FROM fathom_pch)
   if(FATHOM_TESTS AND all)
     add_executable(fathom_${name}_test ${all})
     target_link_libraries(fathom_${name}_test PRIVATE fathom_${name} GTest::gtest GTest::gtest_main)
     target_compile_definitions(fathom_${name}_test PRIVATE FATHOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    target_precompile_headers(fathom_${name}_test REUSE_FROM fathom_test_pch)
+    fathom_compile_quickly(fathom_${name}_test)
     gtest_discover_tests(fathom_${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
   endif()
 endfunction()

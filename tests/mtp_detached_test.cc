@@ -62,7 +62,7 @@ Gradients gradients_of(const TrainOptions& options, const Case& c) {
 
 bool is_mtp(const std::string& name) { return name.starts_with("model.layers.2."); }
 
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+bool equal_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), 4 * a.size()) == 0;
 }
 
@@ -87,10 +87,10 @@ TEST(MtpDetached, TheTrunkLearnsAsIfTheMtpLayerRestedAndTheMtpLayerLearns) {
       if (gradient.empty()) continue;  // a router bias
       if (is_mtp(name)) {
         EXPECT_TRUE(name.find("experts.") != std::string::npos || !all_zero(gradient)) << name;
-        EXPECT_TRUE(same_bits(gradient, moved.at(name))) << name;
+        EXPECT_TRUE(equal_bits(gradient, moved.at(name))) << name;
       } else {
-        EXPECT_TRUE(same_bits(gradient, without.at(name))) << name;
-        n_moved += !same_bits(gradient, moved.at(name));
+        EXPECT_TRUE(equal_bits(gradient, without.at(name))) << name;
+        n_moved += !equal_bits(gradient, moved.at(name));
       }
     }
     EXPECT_GT(n_moved, 10) << "attached, the trunk would have moved";

@@ -18,7 +18,7 @@
 namespace fathom {
 namespace {
 
-const char* kConfig = R"({"model_type": "deepseek_v3", "vocab_size": 64, "hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 64,
+const char* kTinyConfig = R"({"model_type": "deepseek_v3", "vocab_size": 64, "hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 64,
   "num_attention_heads": 4, "num_key_value_heads": 4, "max_position_embeddings": 256, "q_lora_rank": null, "kv_lora_rank": 32,
   "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 16, "n_routed_experts": 8, "n_shared_experts": 1,
   "num_experts_per_tok": 2, "moe_intermediate_size": 32, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1,
@@ -32,7 +32,7 @@ class RolloutExactness : public testing::Test {
   void SetUp() override {
     TrainOptions options;
     options.numerics = Numerics::kExact;
-    auto config = parse_model_config(kConfig, "config.json");
+    auto config = parse_model_config(kTinyConfig, "config.json");
     ASSERT_TRUE(config.ok()) << config.message();
     auto trainer = TrainerModel::create(config.value(), 3, options);
     ASSERT_TRUE(trainer.ok()) << trainer.message();

@@ -15,12 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::string_view kScaleSuffix = "_scale_inv";
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
 
 class HfDirectory : public CheckpointReader {
  public:
@@ -67,7 +62,7 @@ const HfDirectory::Place* HfDirectory::find(std::string_view name) const {
 std::string HfDirectory::file_of(std::string_view name) const {
   if (const Place* p = find(name)) return *p->file;
   // A tensor that is nowhere: the file that should have told of it.
-  if (fs::exists(path_ / kIndex)) return kIndex;
+  if (fs::exists(path_ / kSafetensorsIndex)) return kSafetensorsIndex;
   return files_.size() == 1 ? files_.begin()->first : path_.filename().string();
 }
 
@@ -84,12 +79,12 @@ Status HfDirectory::open_file(const std::string& name) {
 }
 
 Status HfDirectory::open_indexed() {
-  FATHOM_ASSIGN_OR_RETURN(const std::string text, read_file(path_ / kIndex));
-  FATHOM_ASSIGN_OR_RETURN(const auto map, parse_weight_map(text, kIndex));
+  FATHOM_ASSIGN_OR_RETURN(const std::string text, read_file(path_ / kSafetensorsIndex));
+  FATHOM_ASSIGN_OR_RETURN(const auto map, parse_weight_map(text, kSafetensorsIndex));
   for (const auto& [name, file] : map) {
     if (files_.count(file)) continue;
     if (!fs::exists(path_ / file)) {
-      return Status::error(fmt::format("{}: {}: file {} wanted, none found", kIndex, name, file));
+      return Status::error(fmt::format("{}: {}: file {} wanted, none found", kSafetensorsIndex, name, file));
     }
     FATHOM_RETURN_IF_ERROR(open_file(file));
   }
@@ -98,7 +93,7 @@ Status HfDirectory::open_indexed() {
     const auto it = shard->second->tensors().find(name);
     if (it == shard->second->tensors().end()) {
       return Status::error(
-          fmt::format("{}: {}: this tensor wanted, as {} says, none found", file, name, kIndex));
+          fmt::format("{}: {}: this tensor wanted, as {} says, none found", file, name, kSafetensorsIndex));
     }
     places_[name] = {&it->second, &shard->first};
   }
@@ -143,7 +138,7 @@ Status HfDirectory::open_all() {
   std::sort(files.begin(), files.end());
   if (files.empty()) {
     return Status::error(
-        fmt::format("{}: model.safetensors or {} wanted, none found", path_.string(), kIndex));
+        fmt::format("{}: model.safetensors or {} wanted, none found", path_.string(), kSafetensorsIndex));
   }
   FATHOM_RETURN_IF_ERROR(check_shard_numbers(files));
   for (const std::string& name : files) FATHOM_RETURN_IF_ERROR(open_file(name));
@@ -221,7 +216,7 @@ Status HfDirectory::open() {
     return Status::error(fmt::format("{}: config.json wanted, none found", path_.string()));
   }
   FATHOM_ASSIGN_OR_RETURN(config_, read_model_config(path_ / "config.json"));
-  FATHOM_RETURN_IF_ERROR(fs::exists(path_ / kIndex) ? open_indexed() : open_all());
+  FATHOM_RETURN_IF_ERROR(fs::exists(path_ / kSafetensorsIndex) ? open_indexed() : open_all());
   settle_mtp();
   for (const ParameterSpec& spec : parameters(config_))
     FATHOM_RETURN_IF_ERROR(check_parameter(spec));

@@ -13,6 +13,10 @@
 #include "checkpoint/checkpoint.h"
 
 namespace fathom {
+std::string shape_text(const std::vector<int64_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
 namespace {
 
 using nlohmann::json;
@@ -56,10 +60,6 @@ Result<json> parse_header(std::string_view text, const std::string& where) {
   } catch (const json::exception& e) {
     return Status::error(fmt::format("{}: header: JSON wanted, {}", where, e.what()));
   }
-}
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
 /// A list of integers in [0, 2^63), `count` of them if not 0.

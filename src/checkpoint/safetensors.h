@@ -15,6 +15,11 @@
 
 namespace fathom {
 
+inline constexpr const char* kSafetensorsIndex = "model.safetensors.index.json";
+
+/// "[256, 7168]", for messages.
+std::string shape_text(const std::vector<int64_t>& shape);
+
 struct StoredTensor {
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;

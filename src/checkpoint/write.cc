@@ -13,7 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kIndex = "model.safetensors.index.json";
 
 using Shards = std::vector<std::vector<TensorToWrite>>;
 
@@ -44,10 +43,10 @@ std::vector<std::string> shard_names(size_t n) {
 /// Another checkpoint's files in the same directory would be read as part of this one.
 Status check_directory(const fs::path& directory, const std::vector<std::string>& names) {
   std::set<std::string> ours(names.begin(), names.end());
-  if (names.size() > 1) ours.insert(kIndex);
+  if (names.size() > 1) ours.insert(kSafetensorsIndex);
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string file = entry.path().filename().string();
-    if ((file == kIndex || file.ends_with(".safetensors")) && !ours.count(file)) {
+    if ((file == kSafetensorsIndex || file.ends_with(".safetensors")) && !ours.count(file)) {
       return Status::error(fmt::format("{}: no files of another checkpoint wanted, {} found",
                                        directory.string(), file));
     }
@@ -67,7 +66,7 @@ Status write_index(const fs::path& directory, const Shards& shards,
     }
   }
   index["metadata"]["total_size"] = total;
-  return write_file_atomic(directory / kIndex, index.dump(2) + "\n");
+  return write_file_atomic(directory / kSafetensorsIndex, index.dump(2) + "\n");
 }
 
 }  // namespace

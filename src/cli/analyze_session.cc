@@ -14,9 +14,9 @@
 #include "analysis/chart_svg.h"
 #include "base/file.h"
 #include "cli/command.h"
-#include "cli/ladder_flags.h"
 #include "cli/line_editor.h"
 #include "cli/terminal.h"
+#include "cli/today.h"
 
 namespace fathom {
 namespace {

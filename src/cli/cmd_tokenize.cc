@@ -33,7 +33,7 @@ struct TokenizeOptions {
   CLI::Option* decode_option = nullptr;
 };
 
-struct TrainOptions {
+struct TokenizerTrainOptions {
   std::vector<std::string> sources;
   TokenizerTraining training;
   std::string glob, out, chat_template_file;
@@ -174,7 +174,7 @@ int run_tokenize(const TokenizeOptions& o) {
 }
 
 /// The files of all sources, in the order given.
-Result<std::vector<SourceFile>> list_sources(const TrainOptions& o) {
+Result<std::vector<SourceFile>> list_sources(const TokenizerTrainOptions& o) {
   std::vector<SourceFile> files;
   for (const std::string& path : o.sources) {
     DataSource source;
@@ -211,7 +211,7 @@ Status write_tokenizer(const fs::path& directory, const TrainedTokenizer& traine
   return write_file_atomic(directory / "tokenizer_config.json", trained.tokenizer_config_json);
 }
 
-void report_training(const TrainOptions& o, const TokenizerTrainer& trainer,
+void report_training(const TokenizerTrainOptions& o, const TokenizerTrainer& trainer,
                      const DocumentCounts& counts, const TrainedTokenizer& trained,
                      double seconds) {
   if (o.json) {
@@ -233,7 +233,7 @@ void report_training(const TrainOptions& o, const TokenizerTrainer& trainer,
       static_cast<double>(counts.bytes) / 1e6, trainer.n_distinct_pieces(), seconds);
 }
 
-Status run_training(TrainOptions& o) {
+Status run_training(TokenizerTrainOptions& o) {
   const auto start = std::chrono::steady_clock::now();
   set_num_threads(o.n_threads);
   if (!o.chat_template_file.empty()) {
@@ -262,7 +262,7 @@ Status run_training(TrainOptions& o) {
   return {};
 }
 
-void add_train(CLI::App& tokenize, const std::shared_ptr<TrainOptions>& o) {
+void add_train(CLI::App& tokenize, const std::shared_ptr<TokenizerTrainOptions>& o) {
   CLI::App* sub = tokenize.add_subcommand("train", "Train a byte-level BPE tokenizer on text");
   sub->add_option("FILES", o->sources,
                   "Text files, .jsonl files (field \"text\"), directories of these")
@@ -291,7 +291,7 @@ void add_train(CLI::App& tokenize, const std::shared_ptr<TrainOptions>& o) {
 
 std::function<int()> add_tokenize(CLI::App& sub) {
   const auto o = std::make_shared<TokenizeOptions>();
-  const auto training = std::make_shared<TrainOptions>();
+  const auto training = std::make_shared<TokenizerTrainOptions>();
   sub.add_option("-m,--model", o->model, kModelHelp);
   o->text_option = sub.add_option("TEXT", o->text, "Text; without it and -f, standard input");
   sub.add_option("-f,--file", o->file, "File with the text; - is standard input")

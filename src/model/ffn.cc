@@ -188,5 +188,6 @@ double ffn_backward(View<float> dx, const FfnActs<T>& a, View<const float> x, co
                                   const LayerGradients&, float, const LayerContext&);
 FATHOM_INSTANTIATE(float)
 FATHOM_INSTANTIATE(BF16)
+#undef FATHOM_INSTANTIATE
 
 }  // namespace fathom

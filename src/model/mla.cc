@@ -156,12 +156,12 @@ void mla_forward_cached(View<float> x, const LayerWeights& w, const LayerContext
 
 template void mla_forward_cached<float>(View<float>, const LayerWeights&, const LayerContext&, int64_t);
 template void mla_forward_cached<BF16>(View<float>, const LayerWeights&, const LayerContext&, int64_t);
-#define FATHOM_INSTANTIATE(T)                                                                                             \
-  template void attend_absorbed<T>(View<T>, View<float>, View<const T>, std::span<const PieceEntries<T>>,                 \
-                                   View<const int32_t>, const LayerWeights&, const LayerContext&);
+#define FATHOM_INSTANTIATE(T)                                                                             \
+  template void attend_absorbed<T>(View<T>, View<float>, View<const T>, std::span<const PieceEntries<T>>, \
+                                   View<const int32_t>, const LayerWeights&, const LayerContext&);        \
+  template void mla_project<T>(MlaActs<T>&, View<const float>, const LayerWeights&, const LayerContext&, bool);
 FATHOM_INSTANTIATE(float)
 FATHOM_INSTANTIATE(BF16)
-template void mla_project<float>(MlaActs<float>&, View<const float>, const LayerWeights&, const LayerContext&, bool);
-template void mla_project<BF16>(MlaActs<BF16>&, View<const float>, const LayerWeights&, const LayerContext&, bool);
+#undef FATHOM_INSTANTIATE
 
 }  // namespace fathom

@@ -174,5 +174,6 @@ void mla_backward(View<float> dx, const MlaActs<T>& saved, View<const float> x, 
                                 const LayerGradients&, const LayerContext&);
 FATHOM_INSTANTIATE(float)
 FATHOM_INSTANTIATE(BF16)
+#undef FATHOM_INSTANTIATE
 
 }  // namespace fathom

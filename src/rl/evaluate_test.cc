@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/test_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "rl/rl_run_test_support.h"
 #include "rl/sft_source.h"
@@ -118,7 +119,7 @@ TEST_F(EvaluateTest, RightAnswersAreKeptShortestFirstAndReadAsSamples) {
     }
   };
   const ProblemSet content({std::make_shared<Content>()});
-  const TemporaryFolder folder;
+  const TestFolder folder;
   const auto format = ChatFormat::of(tokenizer_, "test").value();
   const auto counts = write_right_answers(folder.path() / "right.jsonl", *engine_, format, content,
                                           write_options());

@@ -15,7 +15,7 @@
 #include "rl/environment.h"
 #include "rl/rl_run.h"
 #include "rl/test_support.h"
-#include "train/test_support.h"
+#include "base/test_folder.h"
 
 namespace fathom {
 
@@ -103,7 +103,7 @@ minutes = 0
   std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
 
  private:
-  TemporaryFolder folder_;
+  TestFolder folder_;
 };
 
 class RlListener : public RlObserver {

@@ -12,7 +12,7 @@
 #include "rl/rollout_batch.h"
 #include "rl/test_support.h"
 #include "train/snapshot.h"
-#include "train/test_support.h"
+#include "base/test_folder.h"
 #include "train/train.h"
 
 namespace fathom {
@@ -159,7 +159,7 @@ spike_factor = 0
     std::vector<StepRecord> records;
     int64_t kill_at = -1;
   };
-  TemporaryFolder folder_;
+  TestFolder folder_;
   Listener listener_;
 };
 

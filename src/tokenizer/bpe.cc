@@ -14,10 +14,6 @@ namespace {
 constexpr size_t kShortPiece = 32;  // symbols; beyond, the heap is quicker than scanning
 constexpr uint64_t kFree = ~uint64_t{0};
 
-uint64_t pair_key(int32_t left, int32_t right) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-}
-
 }  // namespace
 
 Bpe::Bpe(const std::vector<BpeToken>& tokens, const std::vector<BpeMerge>& merges,

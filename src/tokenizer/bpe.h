@@ -22,6 +22,11 @@ struct BpeMerge {
   int32_t left, right, merged;  // ids; a merge's rank is its place in the list
 };
 
+/// A pair of ids in one number.
+inline uint64_t pair_key(int32_t left, int32_t right) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+}
+
 struct BpeScratch {
   struct Symbol {
     int32_t id, previous, next;  // neighbours in the piece; -1: none

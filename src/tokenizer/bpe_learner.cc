@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "tokenizer/bpe.h"
 
 namespace fathom {
 namespace {
@@ -30,10 +31,6 @@ struct Candidate {
 struct PairHash {
   size_t operator()(uint64_t key) const { return (key ^ key >> 29) * 0x9E3779B97F4A7C15ULL >> 7; }
 };
-
-uint64_t pair_key(int32_t left, int32_t right) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-}
 
 class Learner {
  public:

@@ -12,7 +12,7 @@
 namespace fathom::chat {
 namespace {
 
-constexpr std::string_view kBos = "<｜begin▁of▁sentence｜>";
+constexpr std::string_view kDeepseekBos = "<｜begin▁of▁sentence｜>";
 constexpr std::string_view kEos = "<｜end▁of▁sentence｜>";
 constexpr std::string_view kUser = "<｜User｜>";
 constexpr std::string_view kAssistant = "<｜Assistant｜>";
@@ -30,7 +30,7 @@ constexpr std::string_view kThinkEnd = "</think>";
 bool is_role(const Node& message, std::string_view role) { return message["role"].equals(role); }
 
 void write_bos(ChatWriter& out, const ChatInput& in) {
-  out.literal(option_or(out, in, "bos_token", kBos));
+  out.literal(option_or(out, in, "bos_token", kDeepseekBos));
 }
 
 /// bos and all system texts, wherever they stand in the conversation.

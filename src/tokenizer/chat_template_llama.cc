@@ -6,7 +6,7 @@
 namespace fathom::chat {
 namespace {
 
-constexpr std::string_view kBos = "<|begin_of_text|>";
+constexpr std::string_view kLlamaBos = "<|begin_of_text|>";
 constexpr std::string_view kTurnEnd = "<|eot_id|>";
 
 void write_header(ChatWriter& out, std::string_view role) {
@@ -147,7 +147,7 @@ void write_result(ChatWriter& out, const Node& content) {
 
 void render_llama_3(ChatWriter& out, const ChatInput& in) {
   const std::vector<Node> messages = out.items(in.messages);
-  if (!messages.empty()) out.literal(option_or(out, in, "bos_token", kBos));
+  if (!messages.empty()) out.literal(option_or(out, in, "bos_token", kLlamaBos));
   for (const Node& message : messages) write_turn(out, message);
   if (in.add_generation_prompt()) write_header(out, "assistant");
 }
@@ -163,7 +163,7 @@ void render_llama_3_1(ChatWriter& out, const ChatInput& in) {
   size_t next = 0;
   std::string system;
   if (messages[0]["role"].equals("system")) system = trimmed(out, messages[next++]["content"]);
-  out.literal(option_or(out, in, "bos_token", kBos));
+  out.literal(option_or(out, in, "bos_token", kLlamaBos));
   write_system(out, in, llama, system);
   if (llama.tools_in_user_message && llama.has_tools()) {
     if (next == messages.size()) {

@@ -12,7 +12,7 @@
 namespace fathom {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 ChatTemplate named(std::string_view name) {
   Result<ChatTemplate> chat = ChatTemplate::by_name(name);
@@ -23,7 +23,7 @@ ChatTemplate named(std::string_view name) {
 std::string rendered(std::string_view name, const char* messages, const char* options = "{}",
                      const char* tools = "null") {
   const Result<std::string> text =
-      named(name).render(Json::parse(messages), Json::parse(tools), Json::parse(options));
+      named(name).render(OrderedJson::parse(messages), OrderedJson::parse(tools), OrderedJson::parse(options));
   return text.ok() ? text.value() : "error: " + text.message();
 }
 
@@ -183,7 +183,7 @@ TEST(ChatTemplate, OptionsSetTheSpecialTokens) {
 
 std::string dumps(const char* json, int indent = -1) {
   std::string out;
-  EXPECT_TRUE(chat::append_python_json(out, Json::parse(json), indent));
+  EXPECT_TRUE(chat::append_python_json(out, OrderedJson::parse(json), indent));
   return out;
 }
 
@@ -196,11 +196,11 @@ TEST(PythonJson, IsWrittenAsPythonWritesIt) {
 }
 
 TEST(PythonJson, NestingWithoutEndIsRefused) {
-  const Json deep = Json::parse(std::string(5000, '[') + std::string(5000, ']'));
+  const OrderedJson deep = OrderedJson::parse(std::string(5000, '[') + std::string(5000, ']'));
   std::string out;
   EXPECT_FALSE(chat::append_python_json(out, deep, -1));
-  const Json messages = Json::parse(R"([{"role":"user","content":"a"}])");
-  EXPECT_EQ(named("qwen3").render(messages, Json::array({deep}), nullptr).message(),
+  const OrderedJson messages = OrderedJson::parse(R"([{"role":"user","content":"a"}])");
+  EXPECT_EQ(named("qwen3").render(messages, OrderedJson::array({deep}), nullptr).message(),
             "tools[0]: nested too deep");
 }
 

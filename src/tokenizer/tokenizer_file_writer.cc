@@ -12,7 +12,7 @@
 namespace fathom {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // DeepSeek-V3's three, the first with \p{N} for \p{N}{1,3}.
 constexpr const char* kSplits[] = {
@@ -23,15 +23,15 @@ constexpr const char* kSplits[] = {
     "[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
 };
 
-Json byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex) {
+OrderedJson byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex) {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", add_prefix_space},
           {"trim_offsets", trim_offsets},
           {"use_regex", use_regex}};
 }
 
-Json pre_tokenizer_json() {
-  Json members = Json::array();
+OrderedJson pre_tokenizer_json() {
+  OrderedJson members = OrderedJson::array();
   for (const char* pattern : kSplits) {
     members.push_back({{"type", "Split"},
                        {"pattern", {{"Regex", pattern}}},
@@ -54,11 +54,11 @@ std::array<int, 256> bytes_by_letter() {
 
 /// Ordered objects search all their keys on [], which takes the square of a vocabulary; this
 /// appends.
-void append(Json& object, std::string key, int64_t value) {
-  object.get_ref<Json::object_t&>().push_back({std::move(key), value});
+void append(OrderedJson& object, std::string key, int64_t value) {
+  object.get_ref<OrderedJson::object_t&>().push_back({std::move(key), value});
 }
 
-Json added_token(const std::string& content, int64_t id, bool special) {
+OrderedJson added_token(const std::string& content, int64_t id, bool special) {
   return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
           {"rstrip", false}, {"normalized", false}, {"special", special}};
 }
@@ -69,8 +69,8 @@ std::string letters_of(const LearnedBpe& learned, int32_t symbol) {
                                        : learned.tokens[static_cast<size_t>(symbol) - 256]);
 }
 
-Json vocab_json(const TokenizerTraining& options, const LearnedBpe& learned) {
-  Json vocab = Json::object();
+OrderedJson vocab_json(const TokenizerTraining& options, const LearnedBpe& learned) {
+  OrderedJson vocab = OrderedJson::object();
   int64_t id = 0;
   for (const std::string& token : options.special_tokens) append(vocab, token, id++);
   for (const int byte : bytes_by_letter()) append(vocab, letters_of(learned, byte), id++);
@@ -78,8 +78,8 @@ Json vocab_json(const TokenizerTraining& options, const LearnedBpe& learned) {
   return vocab;
 }
 
-Json model_json(const TokenizerTraining& options, const LearnedBpe& learned) {
-  Json merges = Json::array();
+OrderedJson model_json(const TokenizerTraining& options, const LearnedBpe& learned) {
+  OrderedJson merges = OrderedJson::array();
   for (const LearnedBpe::Merge& merge : learned.merges) {
     merges.push_back(letters_of(learned, merge.left) + " " + letters_of(learned, merge.right));
   }
@@ -94,8 +94,8 @@ Json model_json(const TokenizerTraining& options, const LearnedBpe& learned) {
           {"merges", std::move(merges)}};
 }
 
-Json added_tokens_json(const TokenizerTraining& options, int64_t first_added_id) {
-  Json list = Json::array();
+OrderedJson added_tokens_json(const TokenizerTraining& options, int64_t first_added_id) {
+  OrderedJson list = OrderedJson::array();
   int64_t id = 0;
   for (const std::string& token : options.special_tokens)
     list.push_back(added_token(token, id++, true));
@@ -106,7 +106,7 @@ Json added_tokens_json(const TokenizerTraining& options, int64_t first_added_id)
 }
 
 std::string config_json(const TokenizerTraining& options) {
-  Json config = {{"tokenizer_class", "LlamaTokenizerFast"},
+  OrderedJson config = {{"tokenizer_class", "LlamaTokenizerFast"},
                  {"legacy", true},
                  {"add_bos_token", options.add_bos_token},
                  {"add_eos_token", false},
@@ -132,9 +132,9 @@ TrainedTokenizer write_tokenizer_files(const TokenizerTraining& options,
                                        const LearnedBpe& learned) {
   const auto first_added =
       static_cast<int64_t>(options.special_tokens.size() + 256 + learned.tokens.size());
-  Json root = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
+  OrderedJson root = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
   root["added_tokens"] = added_tokens_json(options, first_added);
-  root["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array()}};
+  root["normalizer"] = {{"type", "Sequence"}, {"normalizers", OrderedJson::array()}};
   root["pre_tokenizer"] = pre_tokenizer_json();
   root["post_processor"] = byte_level(true, false, true);
   root["decoder"] = byte_level(true, true, true);

@@ -9,7 +9,6 @@
 namespace fathom {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // The three parts in the order of the text, and the time behind them.

@@ -18,8 +18,6 @@ constexpr std::string_view kCurrencies[] = {
     "CHF", "INR", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "AUD", "CAD", "NZD",
     "BRL", "MXN", "ZAR", "KRW", "TRY", "SGD", "HKD", "Fr.", "kr",  "zł",  "Kč"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool has_digit(std::string_view text) {
   for (const char c : text)
     if (is_digit(c)) return true;

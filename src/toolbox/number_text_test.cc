@@ -9,13 +9,13 @@ constexpr unsigned kBoth = kDecimalPoint | kDecimalComma;
 
 SqlCell point(std::string_view cell) { return read_number(cell, kDecimalPoint); }
 SqlCell comma(std::string_view cell) { return read_number(cell, kDecimalComma); }
-SqlCell integer(int64_t i) { return i; }
+SqlCell whole(int64_t i) { return i; }
 
 TEST(NumberText, OneCellMayBeANumberInTwoWays) {
   EXPECT_EQ(scan_number("1.234").styles, kBoth);
   EXPECT_EQ(scan_number("1.234").integers, unsigned{kDecimalComma});
   EXPECT_EQ(point("1.234"), SqlCell(1.234));
-  EXPECT_EQ(comma("1.234"), integer(1234));
+  EXPECT_EQ(comma("1.234"), whole(1234));
   EXPECT_EQ(scan_number("1,23").styles, unsigned{kDecimalComma});
   EXPECT_EQ(scan_number("1,234,567").styles, unsigned{kDecimalPoint});
   EXPECT_EQ(scan_number("0.123").styles, unsigned{kDecimalPoint});
@@ -25,29 +25,29 @@ TEST(NumberText, OneCellMayBeANumberInTwoWays) {
 TEST(NumberText, ReadsSignsGroupsAndUnits) {
   EXPECT_EQ(point("-1,234.5"), SqlCell(-1234.5));
   EXPECT_EQ(comma("1.234.567,5"), SqlCell(1234567.5));
-  EXPECT_EQ(point("12,34,567"), integer(1234567));  // India's groups
+  EXPECT_EQ(point("12,34,567"), whole(1234567));  // India's groups
   EXPECT_EQ(point("1'234.5"), SqlCell(1234.5));
   EXPECT_EQ(comma("1\xC2\xA0"
                   "234,5"),
             SqlCell(1234.5));
   EXPECT_EQ(comma("1\xE2\x80\xAF"
                   "234 \xE2\x82\xAC"),
-            integer(1234));
+            whole(1234));
   EXPECT_EQ(point("(5.5)"), SqlCell(-5.5));
   EXPECT_EQ(point("\xE2\x88\x92"
                   "7"),
-            integer(-7));
-  EXPECT_EQ(point("+7"), integer(7));
-  EXPECT_EQ(point("-$5"), integer(-5));
-  EXPECT_EQ(point("$-5"), integer(-5));
+            whole(-7));
+  EXPECT_EQ(point("+7"), whole(7));
+  EXPECT_EQ(point("-$5"), whole(-5));
+  EXPECT_EQ(point("$-5"), whole(-5));
   EXPECT_EQ(point("USD 5.25"), SqlCell(5.25));
   EXPECT_EQ(scan_number("5 kr").currency, "kr");
   EXPECT_TRUE(scan_number("-3.5 %").percent);
   EXPECT_EQ(point("-3.5 %"), SqlCell(-3.5));
   EXPECT_EQ(point(".5"), SqlCell(0.5));
   EXPECT_EQ(point("2.5E+3"), SqlCell(2500.0));
-  EXPECT_EQ(point("9223372036854775807"), integer(INT64_MAX));
-  EXPECT_EQ(point("0"), integer(0));
+  EXPECT_EQ(point("9223372036854775807"), whole(INT64_MAX));
+  EXPECT_EQ(point("0"), whole(0));
 }
 
 TEST(NumberText, LeavesCodesAndOddThingsAlone) {

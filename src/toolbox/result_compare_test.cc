@@ -2,16 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include "toolbox/test_values.h"
+
 namespace fathom {
 namespace {
 
-using Row = std::vector<SqlValue>;
 
-QueryResult result(std::vector<Row> rows, size_t n_columns = 2) {
+QueryResult result(std::vector<SqlRow> rows, size_t n_columns = 2) {
   return {.columns = std::vector<std::string>(n_columns, "c"), .rows = std::move(rows)};
 }
-const SqlValue null = std::monostate();
-SqlValue integer(int64_t i) { return i; }
 
 TEST(ResultCompare, RowsAreAMultiset) {
   const auto a = result({{"x", 1.0}, {"y", 2.0}, {"x", 1.0}});

@@ -2,16 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 
-#include <fstream>
+#include "base/test_folder.h"
+#include "toolbox/test_values.h"
 
 namespace fathom {
 namespace {
 
-using Row = std::vector<SqlValue>;
-const SqlValue null = std::monostate();
-SqlValue integer(int64_t i) { return i; }
 
 // A text loaded into a database of its own.
 struct Loaded {
@@ -22,10 +19,10 @@ struct Loaded {
                   TableFormat format = TableFormat::kCsv)
       : file(load_table_text(*db, text, format, "x.csv", options)) {}
   const SqlColumn& column(size_t i) { return db->tables().at(0).columns.at(i); }
-  std::vector<Row> rows(std::string_view sql = "SELECT * FROM x") {
+  std::vector<SqlRow> rows(std::string_view sql = "SELECT * FROM x") {
     const auto r = db->query(sql);
     EXPECT_TRUE(r.ok()) << r.message();
-    return r.ok() ? r.value().rows : std::vector<Row>();
+    return r.ok() ? r.value().rows : std::vector<SqlRow>();
   }
 };
 
@@ -56,16 +53,16 @@ TEST(TableFile, NumbersAsPeopleWriteThem) {
       ";NA;;n/a;-\n");
   ASSERT_TRUE(x.file.ok()) << x.file.message();
   const auto rows = x.rows();
-  EXPECT_EQ(rows[0], (Row{1.5, 1234.5, 12.5, integer(5), integer(-1200)}));
-  EXPECT_EQ(rows[1], (Row{-2.0, 7.0, 3.0, integer(-1250), integer(1000)}));
-  EXPECT_EQ(rows[2], (Row{null, null, null, null, null}));
+  EXPECT_EQ(rows[0], (SqlRow{1.5, 1234.5, 12.5, integer(5), integer(-1200)}));
+  EXPECT_EQ(rows[1], (SqlRow{-2.0, 7.0, 3.0, integer(-1250), integer(1000)}));
+  EXPECT_EQ(rows[2], (SqlRow{null, null, null, null, null}));
   EXPECT_EQ(x.column(2).unit, "%");
   EXPECT_EQ(x.column(3).unit, "$");
   Loaded us("a,b\n\"1,234\",1.234\n\"12,345,678.5\",2.5e-3\n");
-  EXPECT_EQ(us.rows()[0], (Row{1234.0, 1.234}));
-  EXPECT_EQ(us.rows()[1], (Row{12345678.5, 0.0025}));
+  EXPECT_EQ(us.rows()[0], (SqlRow{1234.0, 1.234}));
+  EXPECT_EQ(us.rows()[1], (SqlRow{12345678.5, 0.0025}));
   Loaded spaced("a\n1 234 567\n5\n");
-  EXPECT_EQ(spaced.rows()[0], Row{integer(1234567)});
+  EXPECT_EQ(spaced.rows()[0], SqlRow{integer(1234567)});
 }
 
 TEST(TableFile, CodesAndAmbiguousMixturesStayText) {
@@ -88,9 +85,9 @@ TEST(TableFile, DatesBecomeIso) {
       "02/01/2024,12/31/23,5 March 2024,2024-12-31 23:30:00.250-01:00,06.01.2024\n");
   ASSERT_TRUE(x.file.ok()) << x.file.message();
   const auto rows = x.rows();
-  EXPECT_EQ(rows[0], (Row{"2023-12-31", "2024-01-02", "2024-01-05", "2024-01-05 08:30:00",
+  EXPECT_EQ(rows[0], (SqlRow{"2023-12-31", "2024-01-02", "2024-01-05", "2024-01-05 08:30:00",
                           "2024-01-05 21:05:00"}));
-  EXPECT_EQ(rows[1], (Row{"2024-01-02", "2023-12-31", "2024-03-05", "2025-01-01 00:30:00.250",
+  EXPECT_EQ(rows[1], (SqlRow{"2024-01-02", "2023-12-31", "2024-03-05", "2025-01-01 00:30:00.250",
                           "2024-01-06 00:00:00"}));
   EXPECT_EQ(x.column(0).type, ColumnType::kDate);
   EXPECT_EQ(x.column(3).type, ColumnType::kDatetime);
@@ -111,13 +108,13 @@ TEST(TableFile, AnotherColumnSettlesTheOrderOfADate) {
 TEST(TableFile, YesAndNoAreOneAndZero) {
   Loaded x("paid,ok,sex\nyes,TRUE,F\nNo,false,M\n,,\n");
   EXPECT_EQ(x.column(0).type, ColumnType::kBoolean);
-  EXPECT_EQ(x.rows()[0], (Row{integer(1), integer(1), "F"}));
-  EXPECT_EQ(x.rows()[1], (Row{integer(0), integer(0), "M"}));
-  EXPECT_EQ(x.rows()[2], (Row{null, null, null}));
+  EXPECT_EQ(x.rows()[0], (SqlRow{integer(1), integer(1), "F"}));
+  EXPECT_EQ(x.rows()[1], (SqlRow{integer(0), integer(0), "M"}));
+  EXPECT_EQ(x.rows()[2], (SqlRow{null, null, null}));
 }
 
 TEST(TableFile, DialectsAreFoundOut) {
-  const std::vector<Row> wanted = {{"a b", integer(1)}, {"c, d;\te|", integer(2)}};
+  const std::vector<SqlRow> wanted = {{"a b", integer(1)}, {"c, d;\te|", integer(2)}};
   for (const char* text :
        {"name,n\n\"a b\",1\n\"c, d;\te|\",2\n", "name;n\r\n\"a b\";1\r\n\"c, d;\te|\";2\r\n",
         "\xEF\xBB\xBFname\tn\na b\t1\n\"c, d;\te|\"\t2", "name|n\na b|1\n\n\"c, d;\te|\"|2\n\n",
@@ -131,12 +128,12 @@ TEST(TableFile, DialectsAreFoundOut) {
 
 TEST(TableFile, QuotesAreDoubledOrEscaped) {
   Loaded doubled("a,b\n\"say \"\"hi\"\"\",\"two\nlines\"\n5\" pipe,x\n");
-  EXPECT_EQ(doubled.rows()[0], (Row{"say \"hi\"", "two\nlines"}));
-  EXPECT_EQ(doubled.rows()[1], (Row{"5\" pipe", "x"}));
+  EXPECT_EQ(doubled.rows()[0], (SqlRow{"say \"hi\"", "two\nlines"}));
+  EXPECT_EQ(doubled.rows()[1], (SqlRow{"5\" pipe", "x"}));
   Loaded escaped("a,b\n\"say \\\"hi\\\" all\",\"C:\\\\\"\n\"x\\\"y\",z\n");
   ASSERT_TRUE(escaped.file.ok()) << escaped.file.message();
-  EXPECT_EQ(escaped.rows()[0], (Row{"say \"hi\" all", "C:\\"}));
-  EXPECT_EQ(escaped.rows()[1], (Row{"x\"y", "z"}));
+  EXPECT_EQ(escaped.rows()[0], (SqlRow{"say \"hi\" all", "C:\\"}));
+  EXPECT_EQ(escaped.rows()[1], (SqlRow{"x\"y", "z"}));
 }
 
 TEST(TableFile, NamesAreUniqueAndOtherwiseAsWritten) {
@@ -146,7 +143,7 @@ TEST(TableFile, NamesAreUniqueAndOtherwiseAsWritten) {
   for (const SqlColumn& c : x.db->tables()[0].columns) names.push_back(c.name);
   EXPECT_EQ(names, (std::vector<std::string>{"Unit Price", "unit price_2", "column_3", "a b",
                                              "q\"; DROP TABLE x; --"}));
-  EXPECT_EQ(x.rows("SELECT \"q\"\"; DROP TABLE x; --\" FROM x"), std::vector<Row>{{integer(5)}});
+  EXPECT_EQ(x.rows("SELECT \"q\"\"; DROP TABLE x; --\" FROM x"), std::vector<SqlRow>{{integer(5)}});
 }
 
 TEST(TableFile, ARowOfDataIsNoHeader) {
@@ -157,7 +154,7 @@ TEST(TableFile, ARowOfDataIsNoHeader) {
             "x.csv: the first row is read as data; columns are named column_1, …");
   EXPECT_EQ(Loaded("Ann,Rome\nBob,Oslo\nAnn,Bonn\n").rows().size(), 3u);
   EXPECT_EQ(Loaded("name,town\nBob,Oslo\n").rows().size(), 1u);
-  EXPECT_EQ(Loaded("name,n\nname,5\n").rows(), (std::vector<Row>{{"name", integer(5)}}));
+  EXPECT_EQ(Loaded("name,n\nname,5\n").rows(), (std::vector<SqlRow>{{"name", integer(5)}}));
   EXPECT_EQ(Loaded("land,2019,2020\nA,5,6\n").column(2).name, "2020");
   EXPECT_EQ(
       Loaded("name,town\nBob,Oslo\n", {.header = TableFileOptions::Header::kNo}).rows().size(), 2u);
@@ -203,15 +200,15 @@ TEST(TableFile, BadCsvIsNamedWithItsLine) {
 
 TEST(TableFile, ADelimiterAtTheEndIsNoColumn) {
   Loaded x("a,b,\n1,2,\n");
-  EXPECT_EQ(x.rows(), (std::vector<Row>{{integer(1), integer(2)}}));
+  EXPECT_EQ(x.rows(), (std::vector<SqlRow>{{integer(1), integer(2)}}));
   EXPECT_EQ(Loaded("a,,b,\n1,,2,3\n").rows(),
-            (std::vector<Row>{{integer(1), integer(2), integer(3)}}));
+            (std::vector<SqlRow>{{integer(1), integer(2), integer(3)}}));
 }
 
 TEST(TableFile, PaddingLosesNothing) {
   Loaded x("a,b\n1,2\n3\n4,5,six\n", {.ragged = TableFileOptions::Ragged::kPad});
   ASSERT_TRUE(x.file.ok()) << x.file.message();
-  EXPECT_EQ(x.rows(), (std::vector<Row>{{integer(1), integer(2), null},
+  EXPECT_EQ(x.rows(), (std::vector<SqlRow>{{integer(1), integer(2), null},
                                         {integer(3), null, null},
                                         {integer(4), integer(5), "six"}}));
   EXPECT_EQ(x.column(2).name, "column_3");
@@ -219,7 +216,7 @@ TEST(TableFile, PaddingLosesNothing) {
 }
 
 TEST(TableFile, JsonAndJsonLinesHaveTheColumnsOfAllRows) {
-  const std::vector<Row> wanted = {{integer(1), 2.5, null, null},
+  const std::vector<SqlRow> wanted = {{integer(1), 2.5, null, null},
                                    {integer(2), null, "{\"x\":[1]}", integer(1)}};
   const std::string a = R"({"a":1,"b":2.5})", b = R"({"a":2,"c":{"x":[1]},"d":true})";
   for (const std::string& text :
@@ -250,28 +247,8 @@ TEST(TableFile, BadJsonIsNamedWithItsRow) {
             "x.csv:2: an object wanted, array found");
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "fathom-toolbox-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::filesystem::path path(const std::string& name) const { return path_ / name; }
-  std::filesystem::path write(const std::string& name, std::string_view text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-    return path(name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
 TEST(TableFile, AFileIsKnownByItsEndingOrItsFirstBytes) {
-  const Folder folder;
+  const TestFolder folder;
   auto db = Database::create().value();
   const auto load = [&](const std::string& name, std::string_view text) {
     const auto r = load_table_file(*db, folder.write(name, text));
@@ -283,14 +260,14 @@ TEST(TableFile, AFileIsKnownByItsEndingOrItsFirstBytes) {
   EXPECT_EQ(load("2024.txt", "[{\"a\":1}]"), "t_2024");
   EXPECT_EQ(load("lines.json", "{\"a\":1}\n{\"a\":2}\n"), "lines");
   EXPECT_EQ(db->table("sales_2024_q1_2")->columns[0].name, "a,x");
-  EXPECT_TRUE(load_table_file(*db, folder.path("none.csv"))
+  EXPECT_TRUE(load_table_file(*db, folder.path() / "none.csv")
                   .message()
                   .ends_with("none.csv: cannot open: No such file or directory"));
 }
 
 TEST(TableFile, ASqliteFileIsReadAndNeverRun) {
-  const Folder folder;
-  const auto path = folder.path("a?#%.db");
+  const TestFolder folder;
+  const auto path = folder.path() / "a?#%.db";
   (void)Database::create();  // wraps SQLite's allocator before its first use below
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open(path.c_str(), &raw), SQLITE_OK);
@@ -312,7 +289,7 @@ TEST(TableFile, ASqliteFileIsReadAndNeverRun) {
   EXPECT_EQ(t->columns[2].type, ColumnType::kText);
   EXPECT_EQ(t->columns[3].type, ColumnType::kAny);
   EXPECT_EQ(db->query("SELECT * FROM \"o'r\"\"d\"").value().rows,
-            (std::vector<Row>{{integer(1), "2024-01-05", "7", 0.1},
+            (std::vector<SqlRow>{{integer(1), "2024-01-05", "7", 0.1},
                               {integer(2), null, "8", "x"},
                               {integer(3), "2024-01-06", "00FF", null}}));
   EXPECT_FALSE(std::filesystem::exists(path.string() + "-journal"));

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-Json read_json(const fs::path& path) {
+Json read_ordered_json(const fs::path& path) {
   const Result<std::string> text = read_file(path);
   if (!text.ok()) throw std::runtime_error(text.message());
   return Json::parse(text.value());
@@ -64,11 +64,11 @@ TEST(ChatGolden, EveryConversationRendersAsPublished) {
   const std::vector<fs::path> folders = template_folders();
   ASSERT_FALSE(folders.empty()) << "no folder with template.json and cases.json";
   for (const fs::path& folder : folders) {
-    const Json about = read_json(folder / "template.json");
+    const Json about = read_ordered_json(folder / "template.json");
     const Result<ChatTemplate> chat =
         ChatTemplate::for_sha256(about["template_sha256"].get<std::string>());
     ASSERT_TRUE(chat.ok()) << folder << ": " << chat.message();
-    for (const Json& test_case : read_json(folder / "cases.json")) {
+    for (const Json& test_case : read_ordered_json(folder / "cases.json")) {
       SCOPED_TRACE(folder.string() + ": " + test_case["name"].get<std::string>());
       check_case(chat.value(), about, test_case);
       ++n_cases;
@@ -80,11 +80,11 @@ TEST(ChatGolden, EveryConversationRendersAsPublished) {
 
 TEST(ChatGolden, NoControlTokenOfASegmentComesFromTheConversation) {
   for (const fs::path& folder : template_folders()) {
-    const Json about = read_json(folder / "template.json");
+    const Json about = read_ordered_json(folder / "template.json");
     const Result<ChatTemplate> chat =
         ChatTemplate::for_sha256(about["template_sha256"].get<std::string>());
     ASSERT_TRUE(chat.ok()) << chat.message();
-    for (const Json& test_case : read_json(folder / "cases.json")) {
+    for (const Json& test_case : read_ordered_json(folder / "cases.json")) {
       // The same conversation with every control token in it spelled otherwise has the same tokens.
       Json tame = test_case;
       std::string dump = tame["messages"].dump();
@@ -123,13 +123,13 @@ TEST(ChatGolden, SegmentsHaveTheTokensOfTheWholeTextWhereNobodyForges) {
     const auto tokenizer = Tokenizer::open(at);
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.message();
     for (const fs::path& folder : template_folders()) {
-      const Json about = read_json(folder / "template.json");
+      const Json about = read_ordered_json(folder / "template.json");
       const auto chat = ChatTemplate::for_sha256(about["template_sha256"].get<std::string>());
       ASSERT_TRUE(chat.ok()) << chat.message();
       const std::string bos =
           get_or_null(about, "special_tokens").value("bos_token", std::string("<|im_end|>"));
       if (tokenizer.value()->token_id(bos) < 0) continue;  // another family's tokenizer
-      for (const Json& c : read_json(folder / "cases.json")) {
+      for (const Json& c : read_ordered_json(folder / "cases.json")) {
         if (c["messages"].dump().find('<') != std::string::npos) continue;
         const auto segments =
             chat.value().segments(c["messages"], get_or_null(c, "tools"), options_of(about, c));

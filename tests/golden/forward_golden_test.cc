@@ -62,7 +62,7 @@ std::map<std::string, std::vector<int32_t>> named_tokens(const fs::path& folder,
   return out;
 }
 
-std::vector<fs::path> folders() {
+std::vector<fs::path> checkpoint_folders() {
   auto found = find_golden([](const fs::path& f) {
     return fs::exists(f / "config.json") && fs::exists(f / "inputs.json") &&
            (fs::exists(f / "model.safetensors") || fs::exists(f / "model.safetensors.index.json"));
@@ -153,7 +153,7 @@ void expect_experts(const Forward& f, const fs::path& ids, const fs::path& weigh
 }
 
 TEST(GoldenForward, F32LogitsExpertsAndHiddenStates) {
-  for (const auto& folder : folders()) {
+  for (const auto& folder : checkpoint_folders()) {
     for (Numerics numerics : {Numerics::kExact, Numerics::kFast}) {
       const auto m = model(reader(folder), {numerics, Compute::kF32});
       for (const auto& [name, tokens] : named_tokens(folder, "sequences")) {
@@ -174,7 +174,7 @@ TEST(GoldenForward, F32LogitsExpertsAndHiddenStates) {
 }
 
 TEST(GoldenForward, MtpLogitsAfterAndBeforeTheFinalNorm) {
-  for (const auto& folder : folders()) {
+  for (const auto& folder : checkpoint_folders()) {
     const auto r = reader(folder);
     if (r->config().num_nextn_predict_layers == 0) continue;
     for (bool prenorm : {false, true}) {
@@ -193,7 +193,7 @@ TEST(GoldenForward, MtpLogitsAfterAndBeforeTheFinalNorm) {
 }
 
 TEST(GoldenForward, GreedyTokensThroughTheCache) {
-  for (const auto& folder : folders()) {
+  for (const auto& folder : checkpoint_folders()) {
     if (!fs::exists(folder / "greedy.json")) continue;
     const auto prompts = named_tokens(folder, "prompts");
     const auto m = model(reader(folder), {Numerics::kExact, Compute::kF32});
@@ -213,7 +213,7 @@ TEST(GoldenForward, GreedyTokensThroughTheCache) {
 }
 
 TEST(GoldenForward, Fp8WeightsRoundedToBf16AndFp8Activations) {
-  for (const auto& folder : folders()) {
+  for (const auto& folder : checkpoint_folders()) {
     for (const auto& [name, tokens] : named_tokens(folder, "sequences")) {
       SCOPED_TRACE(folder.string() + " " + name);
       if (const fs::path file = folder / ("logits_bf16cast." + name + ".npy"); fs::exists(file)) {
@@ -235,7 +235,7 @@ TEST(GoldenForward, Fp8WeightsRoundedToBf16AndFp8Activations) {
 constexpr double kBf16Median = 0.03;  // golden/README.md: median difference of a logit with bf16 activations
 
 TEST(GoldenForward, Bf16IsAsNearAsThePublishedCode) {
-  for (const auto& folder : folders()) {
+  for (const auto& folder : checkpoint_folders()) {
     const auto m = model(reader(folder), {Numerics::kExact, Compute::kBf16});
     const int64_t vocab = m->config().vocab_size;
     std::vector<double> differences;

@@ -19,7 +19,7 @@ struct Case {
   std::vector<int32_t> ids;
 };
 
-std::vector<fs::path> folders() { return find_golden_with({"tokenizer.json", "cases.json"}); }
+std::vector<fs::path> tokenizer_folders() { return find_golden_with({"tokenizer.json", "cases.json"}); }
 
 std::vector<Case> read_cases(const fs::path& folder) {
   const Result<std::string> text = read_file(folder / "cases.json");
@@ -34,7 +34,7 @@ std::vector<Case> read_cases(const fs::path& folder) {
 
 TEST(TokenizerGolden, IdsAreThePublishedOnes) {
   int64_t n_cases = 0;
-  for (const fs::path& folder : folders()) {
+  for (const fs::path& folder : tokenizer_folders()) {
     const auto tokenizer = Tokenizer::open(folder);
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.message();
     const std::vector<Case> cases = read_cases(folder);
@@ -52,7 +52,7 @@ TEST(TokenizerGolden, IdsAreThePublishedOnes) {
 /// a time.
 TEST(TokenizerGolden, IdsDecodeToTheText) {
   int64_t n_cases = 0;
-  for (const fs::path& folder : folders()) {
+  for (const fs::path& folder : tokenizer_folders()) {
     const auto json = nlohmann::json::parse(read_file(folder / "tokenizer.json").value());
     const auto& normalizer = json.at("normalizer");
     const bool changes_text =

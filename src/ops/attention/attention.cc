@@ -15,7 +15,6 @@
 namespace fathom {
 namespace {
 
-constexpr int64_t kCols = kGemmCols;
 constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
 
 struct Group {
@@ -45,7 +44,7 @@ int64_t n_segments(const AttentionProblem<T>& p, const Group& g) {
 template <typename T>
 void add_groups(std::vector<Group>& groups, const AttentionProblem<T>& p, int64_t problem) {
   const int64_t per_kv = p.n_heads / p.n_kv_heads;
-  const int64_t heads = std::min(per_kv, kCols), queries = std::max<int64_t>(1, kCols / heads);
+  const int64_t heads = std::min(per_kv, kGemmCols), queries = std::max<int64_t>(1, kGemmCols / heads);
   for (int64_t kv = 0; kv < p.n_kv_heads; ++kv) {
     for (int64_t h = 0; h < per_kv; h += heads) {
       for (int64_t q = 0; q < p.n_queries;) {
@@ -143,13 +142,13 @@ void run_segment(const State& state, const AttentionProblem<T>& p, const Group& 
   const int64_t cols = gemm_padded_cols(g.n_cols());
   std::fill(state.max, state.max + cols, kMinusInf);
   std::fill(state.sum, state.sum + cols, 0.0f);
-  auto* scratch = static_cast<uint32_t*>(gemm_scratch(4, (2 * kTileKeys * kCols + 3 * kCols + (kTileKeys / 2) * gemm_padded_cols(p.v_dim)) * 4));
+  auto* scratch = static_cast<uint32_t*>(gemm_scratch(4, (2 * kTileKeys * kGemmCols + 3 * kGemmCols + (kTileKeys / 2) * gemm_padded_cols(p.v_dim)) * 4));
   float* scores = reinterpret_cast<float*>(scratch);
-  uint32_t* probabilities = scratch + kTileKeys * kCols;
-  auto* lo = reinterpret_cast<int32_t*>(probabilities + kTileKeys * kCols);
-  int32_t* hi = lo + kCols;
-  float* alpha = reinterpret_cast<float*>(hi + kCols);
-  uint32_t* packed_v = reinterpret_cast<uint32_t*>(alpha + kCols);
+  uint32_t* probabilities = scratch + kTileKeys * kGemmCols;
+  auto* lo = reinterpret_cast<int32_t*>(probabilities + kTileKeys * kGemmCols);
+  int32_t* hi = lo + kGemmCols;
+  float* alpha = reinterpret_cast<float*>(hi + kGemmCols);
+  uint32_t* packed_v = reinterpret_cast<uint32_t*>(alpha + kGemmCols);
   bool begun = false;
   const int64_t end = std::min(last_tile(p, g) + 1, (segment + 1) * kSegmentTiles);
   for (int64_t i = segment * kSegmentTiles; i < end; ++i) {
@@ -173,7 +172,7 @@ void run_segment(const State& state, const AttentionProblem<T>& p, const Group& 
 
 // total becomes total and next together.
 void merge(const State& total, const State& next, int64_t cols, int64_t v_dim) {
-  float a[kCols], b[kCols];
+  float a[kGemmCols], b[kGemmCols];
   for (int64_t c = 0; c < cols; ++c) {
     const float top = std::max(total.max[c], next.max[c]);
     a[c] = total.max[c] == kMinusInf ? 0.0f : std::exp(total.max[c] - top);
@@ -200,7 +199,7 @@ void write_out(const AttentionProblem<T>& p, const Group& g, const State& s) {
 
 template <typename T>
 uint32_t* packed_queries(const AttentionProblem<T>& p, const Group& g) {
-  auto* packed = static_cast<uint32_t*>(gemm_scratch(5, gemm_words<T>(p.qk_dim) * kCols * 4));
+  auto* packed = static_cast<uint32_t*>(gemm_scratch(5, gemm_words<T>(p.qk_dim) * kGemmCols * 4));
   pack_queries(packed, p, g);
   return packed;
 }

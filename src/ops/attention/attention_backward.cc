@@ -14,29 +14,28 @@
 namespace fathom {
 namespace {
 
-constexpr int64_t kCols = kGemmCols;
 
-int64_t blocks_of(int64_t dim) { return (dim + kCols - 1) / kCols; }
+int64_t blocks_of(int64_t dim) { return (dim + kGemmCols - 1) / kGemmCols; }
 
 // m [k rows][dim] as packed blocks of 64 columns, each [words of k][its padded width], for use as B.
 template <typename T>
 void pack_rows_in_blocks(uint32_t* dst, const T* m, int64_t row_stride, int64_t dim, int64_t k) {
-  for (int64_t c = 0; c < dim; c += kCols) {
-    gemm_pack_rows(dst + gemm_words<T>(kTileKeys) * c, m + c, row_stride, std::min(kCols, dim - c), k);
+  for (int64_t c = 0; c < dim; c += kGemmCols) {
+    gemm_pack_rows(dst + gemm_words<T>(kTileKeys) * c, m + c, row_stride, std::min(kGemmCols, dim - c), k);
   }
 }
 
 // acc [n_rows][dim] += a [n_rows][k] b, b as packed by pack_rows_in_blocks.
 template <typename T>
 void accumulate_rows(float* acc, const T* a, int64_t a_stride, const uint32_t* b, int64_t n_rows, int64_t dim, int64_t k) {
-  for (int64_t c = 0; c < dim; c += kCols) {
+  for (int64_t c = 0; c < dim; c += kGemmCols) {
     GemmTile t;
     t.a = a;
     t.a_row_bytes = a_stride * static_cast<int64_t>(sizeof(T));
     t.b = b + gemm_words<T>(kTileKeys) * c;
     t.n_words = gemm_words<T>(k);
     t.n_rows = n_rows;
-    t.n_cols = std::min(kCols, dim - c);
+    t.n_cols = std::min(kGemmCols, dim - c);
     t.c_in = acc + c;
     t.c_in_stride = dim;
     t.out = acc + c;
@@ -64,21 +63,21 @@ struct Scratch {
   float *scores, *dp, *dq;
   T *p_rows, *ds_rows;
   uint32_t* ds_words;
-  float lse[kCols], delta[kCols];
-  int32_t lo[kCols], hi[kCols];
+  float lse[kGemmCols], delta[kGemmCols];
+  int32_t lo[kGemmCols], hi[kGemmCols];
 
   Scratch(int64_t qk_dim, int64_t v_dim) {
-    const int64_t qk = gemm_padded_cols(qk_dim) + kCols, v = gemm_padded_cols(v_dim) + kCols, tile = kTileKeys * kCols;
-    auto* at = static_cast<uint32_t*>(gemm_scratch(4, (4 * (qk + v) * kCols + 6 * tile) * 4));
+    const int64_t qk = gemm_padded_cols(qk_dim) + kGemmCols, v = gemm_padded_cols(v_dim) + kGemmCols, tile = kTileKeys * kGemmCols;
+    auto* at = static_cast<uint32_t*>(gemm_scratch(4, (4 * (qk + v) * kGemmCols + 6 * tile) * 4));
     const auto take = [&](int64_t n_words) { return std::exchange(at, at + n_words); };
-    q_columns = take(qk * kCols);
-    dout_columns = take(v * kCols);
+    q_columns = take(qk * kGemmCols);
+    dout_columns = take(v * kGemmCols);
     q_rows = take(blocks_of(qk_dim) * tile);
     dout_rows = take(blocks_of(v_dim) * tile);
     k_pairs = take(qk * kTileKeys);
     scores = reinterpret_cast<float*>(take(tile));
     dp = reinterpret_cast<float*>(take(tile));
-    dq = reinterpret_cast<float*>(take(qk * kCols));
+    dq = reinterpret_cast<float*>(take(qk * kGemmCols));
     p_rows = reinterpret_cast<T*>(take(tile));
     ds_rows = reinterpret_cast<T*>(take(tile));
     ds_words = take(tile);
@@ -92,7 +91,7 @@ void load_queries(Scratch<T>& s, const HeadTask<T>& h, int64_t begin, int64_t n)
   gemm_pack_transposed(s.dout_columns, h.dout(begin), p.out_token_stride, n, p.v_dim);
   pack_rows_in_blocks(s.q_rows, h.q(begin), p.q_token_stride, p.qk_dim, n);
   pack_rows_in_blocks(s.dout_rows, h.dout(begin), p.out_token_stride, p.v_dim, n);
-  for (int64_t c = 0; c < kCols; ++c) {
+  for (int64_t c = 0; c < kGemmCols; ++c) {
     s.lse[c] = s.delta[c] = 0;
     if (c >= n) continue;
     s.lse[c] = p.lse[(begin + c) * p.n_heads + h.head];
@@ -105,7 +104,7 @@ void load_queries(Scratch<T>& s, const HeadTask<T>& h, int64_t begin, int64_t n)
 template <typename T>
 bool tile_bounds(Scratch<T>& s, const AttentionProblem<T>& p, int64_t begin, int64_t n, int64_t first_key, int64_t n_rows) {
   bool any = false;
-  for (int64_t c = 0; c < kCols; ++c) {
+  for (int64_t c = 0; c < kGemmCols; ++c) {
     s.lo[c] = 0;
     s.hi[c] = -1;
     if (c >= n) continue;
@@ -188,8 +187,8 @@ void run_head(const HeadTask<T>& h) {
   auto* dk = static_cast<float*>(gemm_scratch(5, n * (p.qk_dim + p.v_dim) * 4));
   float* dv = dk + n * p.qk_dim;
   std::memset(dk, 0, static_cast<size_t>(n * (p.qk_dim + p.v_dim)) * 4);
-  for (int64_t begin = 0; begin < n; begin += kCols) {
-    const int64_t n_queries = std::min(kCols, n - begin), cols = gemm_padded_cols(n_queries);
+  for (int64_t begin = 0; begin < n; begin += kGemmCols) {
+    const int64_t n_queries = std::min(kGemmCols, n - begin), cols = gemm_padded_cols(n_queries);
     load_queries(s, h, begin, n_queries);
     std::memset(s.dq, 0, static_cast<size_t>(p.qk_dim * cols) * 4);
     for (int64_t first = 0; first < begin + n_queries; first += kTileKeys) {

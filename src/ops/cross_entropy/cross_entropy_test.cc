@@ -28,7 +28,7 @@ std::vector<int32_t> targets_of(int64_t n, int64_t vocab) {
 }
 
 template <typename D>
-void check(int64_t n, int64_t vocab, bool weighted) {
+void check_rows(int64_t n, int64_t vocab, bool weighted) {
   const auto logits = random_values<float>(n * vocab, 1, 4.0);
   const auto targets = targets_of(n, vocab);
   const auto weights = random_values<float>(n, 2);
@@ -51,12 +51,12 @@ void check(int64_t n, int64_t vocab, bool weighted) {
 TEST(CrossEntropy, AgreesWithReference) {
   for (int64_t vocab : {1, 24, 160, 512, 4100, 7168}) {
     for (int64_t n : {1, 2, 17}) {
-      check<float>(n, vocab, n == 17);
-      check<BF16>(n, vocab, n != 17);
+      check_rows<float>(n, vocab, n == 17);
+      check_rows<BF16>(n, vocab, n != 17);
     }
   }
-  check<float>(300, 160, true);
-  check<BF16>(2, 129280, true);
+  check_rows<float>(300, 160, true);
+  check_rows<BF16>(2, 129280, true);
 }
 
 TEST(CrossEntropy, ReferenceBackwardIsTheDerivative) {

@@ -68,7 +68,7 @@ TEST(Dispatch, NoTokensNoWork) {
 }
 
 template <typename T>
-void check(int64_t n, int64_t k, int64_t dim) {
+void check_dispatch(int64_t n, int64_t k, int64_t dim) {
   const int64_t n_experts = 32, n_slots = n * k;
   const auto ids = choices(n, k, n_experts);
   const DispatchPlan plan = plan_dispatch(matrix(ids, n, k), n_experts);
@@ -110,12 +110,12 @@ void check(int64_t n, int64_t k, int64_t dim) {
 TEST(Dispatch, AgreesWithReference) {
   for (int64_t dim : {24, 64, 160, 512}) {
     for (int64_t n : {1, 2, 17, 300}) {
-      check<float>(n, 4, dim);
-      check<BF16>(n, 6, dim);
+      check_dispatch<float>(n, 4, dim);
+      check_dispatch<BF16>(n, 6, dim);
     }
   }
-  check<float>(2, 8, 7168);
-  check<BF16>(17, 1, 7168);
+  check_dispatch<float>(2, 8, 7168);
+  check_dispatch<BF16>(17, 1, 7168);
 }
 
 TEST(Dispatch, ReferenceBackwardIsTheDerivative) {

@@ -9,7 +9,7 @@
 namespace fathom {
 namespace {
 
-constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+constexpr double kMinusInfinityF64 = -std::numeric_limits<double>::infinity();
 
 /// Indices of x, largest value first, the lower index first among equals.
 std::vector<int32_t> descending(const std::vector<double>& x) {
@@ -55,7 +55,7 @@ std::vector<int32_t> choose(std::vector<double> choice, const RouterSpec& spec) 
     }
     const auto order = descending(score);
     for (int64_t j = spec.topk_group; j < spec.n_group; ++j) {
-      std::fill_n(choice.begin() + order[j] * size, size, kMinusInfinity);
+      std::fill_n(choice.begin() + order[j] * size, size, kMinusInfinityF64);
     }
   }
   auto ids = descending(choice);
