@@ -44,7 +44,7 @@ Result<fs::path> find_model(const std::string& model) {
   const std::vector<std::string> directories = model_directories();
   for (const std::string& d : directories) {
     const fs::path path = fs::path(d) / name;
-    if (fs::is_directory(path, error)) return path;
+    if (fs::exists(path / "model.safetensors", error)) return path;  // a plan alone is no model
   }
   return Status::error(fmt::format(
       "{}: a path or the name of a shipped model wanted, neither found (names are looked up in {})",

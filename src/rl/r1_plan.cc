@@ -145,6 +145,10 @@ fs::path r1_path(const R1Plan& plan, const std::string& argument) {
 
 Result<R1Plan> read_r1_plan(const fs::path& path) {
   FATHOM_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  return parse_r1_plan(text, path);
+}
+
+Result<R1Plan> parse_r1_plan(std::string_view text, const fs::path& path) {
   FATHOM_ASSIGN_OR_RETURN(const toml::table root, parse_toml(text, path.string()));
   R1Plan plan;
   plan.path = path;

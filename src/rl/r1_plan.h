@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -43,6 +44,8 @@ struct R1Plan {
 /// samples), {plan} the directory of PLAN.toml. Errors, by line: an unknown key, a command that is
 /// no stage's, a name that repeats, {name} of no earlier stage, a RUN.toml that is not there.
 Result<R1Plan> read_r1_plan(const std::filesystem::path& path);
+/// The same of a text; `path` names it in messages and is where its RUN.toml files are looked for.
+Result<R1Plan> parse_r1_plan(std::string_view text, const std::filesystem::path& path);
 
 /// What a stage left in stage.json when it was done.
 struct R1Record {
