@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "analysis/cell_text.h"
+#include "base/html.h"
 
 namespace fathom {
 namespace {
@@ -184,28 +185,7 @@ class ChartDrawing {
 }  // namespace
 
 std::string xml_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
+  std::string out = html_escaped(text);
   // U+FFFE and U+FFFF are characters of UTF-8 and none of XML.
   for (const char* none : {"\xEF\xBF\xBE", "\xEF\xBF\xBF"})
     for (size_t at = out.find(none); at != out.npos; at = out.find(none, at))

@@ -15,6 +15,12 @@
 #include "rl/rl_config.h"
 
 namespace fathom {
+
+nlohmann::ordered_json eval_share_json(const ShareOf& s) {
+  if (s.n == 0) return {{"share", nullptr}, {"n", 0}};
+  return {{"share", s.share()}, {"low", s.low()}, {"high", s.high()}, {"n", s.n}};
+}
+
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -26,11 +32,6 @@ struct EvalTasksArguments {
   int64_t threads = 0;
   bool json = false, fast = false;
 };
-
-Json eval_share_json(const ShareOf& s) {
-  if (s.n == 0) return {{"share", nullptr}, {"n", 0}};
-  return {{"share", s.share()}, {"low", s.low()}, {"high", s.high()}, {"n", s.n}};
-}
 
 Json eval_row_json(const EvaluateRow& r, int64_t k) {
   Json j = {{"environment", r.environment},

@@ -27,11 +27,6 @@ struct EvalQuestionsArguments {
   bool json = false;
 };
 
-OrderedJson share_json(const ShareOf& s) {
-  if (s.n == 0) return {{"share", nullptr}, {"n", 0}};
-  return {{"share", s.share()}, {"low", s.low()}, {"high", s.high()}, {"n", s.n}};
-}
-
 std::string share_line(const char* what, const ShareOf& s) {
   if (s.n == 0) return fmt::format("{:<22} -\n", what);
   return fmt::format("{:<22} {:>5.1f} % ({:.1f} to {:.1f}), {} of {}\n", what, 100 * s.share(),
@@ -45,10 +40,10 @@ void print_scores(const QuestionScores& s, bool json) {
   const double tokens = static_cast<double>(s.n_tokens) / static_cast<double>(s.n);
   const double seconds = s.seconds / static_cast<double>(s.n);
   if (json) {
-    fmt::print("{}\n", OrderedJson({{"right", share_json(right)},
-                                    {"answered", share_json(answered)},
-                                    {"decline_recall", share_json(declined)},
-                                    {"decline_precision", share_json(precision)},
+    fmt::print("{}\n", OrderedJson({{"right", eval_share_json(right)},
+                                    {"answered", eval_share_json(answered)},
+                                    {"decline_recall", eval_share_json(declined)},
+                                    {"decline_precision", eval_share_json(precision)},
                                     {"tokens_a_question", tokens},
                                     {"seconds_a_question", seconds}})
                            .dump());

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <sstream>
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -33,17 +32,6 @@ constexpr uint64_t kRoutingNoiseStreams = uint64_t{0x6e6f6973} << 32;  // + step
 
 double rl_seconds_since(RlClock::time_point begin) {
   return std::chrono::duration<double>(RlClock::now() - begin).count();
-}
-
-// Lines of `now` that `before` has not.
-std::vector<std::string> rl_changed_lines(const std::string& before, const std::string& now) {
-  std::vector<std::string> old, changed;
-  std::string line;
-  for (std::istringstream in(before); std::getline(in, line);) old.push_back(line);
-  for (std::istringstream in(now); std::getline(in, line);) {
-    if (std::find(old.begin(), old.end(), line) == old.end()) changed.push_back(line);
-  }
-  return changed;
 }
 
 // The curves of the settings, walked together.
@@ -113,7 +101,7 @@ class RlRun {
   Status open() {
     if (config_.train.threads > 0) set_num_threads(static_cast<int>(config_.train.threads));
     FATHOM_ASSIGN_OR_RETURN(lock_, RunLock::take(directory_));
-    FATHOM_RETURN_IF_ERROR(find_start());
+    FATHOM_ASSIGN_OR_RETURN(newest_, find_run_start(directory_, call_.resume));
     FATHOM_RETURN_IF_ERROR(open_problems());
     FATHOM_RETURN_IF_ERROR(open_model());
     FATHOM_RETURN_IF_ERROR(open_ledger());
@@ -124,15 +112,6 @@ class RlRun {
     tell_start();
     begin_ = last_checkpoint_ = RlClock::now();
     return {};
-  }
-
-  Status find_start() {
-    clean_snapshots(directory_.checkpoints());
-    newest_ = newest_snapshot(directory_.checkpoints());
-    if (!newest_ || call_.resume) return {};
-    return Status::error(
-        fmt::format("{}: a directory without checkpoints, or --resume, wanted; {} found",
-                    directory_.root.string(), newest_->filename().string()));
   }
 
   Status open_problems() {
@@ -319,7 +298,7 @@ class RlRun {
   Status write_settings() {
     const std::string text = write_rl_config(config_);
     auto before = read_file(directory_.run_toml());
-    if (newest_ && before.ok()) changes_ = rl_changed_lines(before.value(), text);
+    if (newest_ && before.ok()) changes_ = changed_settings(before.value(), text);
     FATHOM_RETURN_IF_ERROR(
         write_file_atomic(directory_.config_json(), write_model_config(model_->config())));
     return write_file_atomic(directory_.run_toml(), text);

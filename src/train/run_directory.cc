@@ -6,11 +6,35 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
+
+#include "train/snapshot.h"
 
 namespace fathom {
+
+std::vector<std::string> changed_settings(const std::string& before, const std::string& now) {
+  std::vector<std::string> old, changed;
+  std::string line;
+  for (std::istringstream in(before); std::getline(in, line);) old.push_back(line);
+  for (std::istringstream in(now); std::getline(in, line);) {
+    if (std::find(old.begin(), old.end(), line) == old.end()) changed.push_back(line);
+  }
+  return changed;
+}
+
+Result<std::optional<std::filesystem::path>> find_run_start(const RunDirectory& directory,
+                                                            bool resume) {
+  clean_snapshots(directory.checkpoints());
+  const auto newest = newest_snapshot(directory.checkpoints());
+  if (!newest || resume) return newest;
+  return Status::error(
+      fmt::format("{}: a directory without checkpoints, or --resume, wanted; {} found",
+                  directory.root.string(), newest->filename().string()));
+}
 
 Result<std::unique_ptr<RunLock>> RunLock::take(const RunDirectory& directory) {
   const std::string root = directory.root.string();

@@ -4,6 +4,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "base/status.h"
 
@@ -19,6 +22,14 @@ struct RunDirectory {
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }
   std::filesystem::path data() const { return root / "data"; }
 };
+
+/// The newest checkpoint, from which a run goes on; none where it begins. Half-written ones are
+/// removed. Error: there is one, and `resume` was not asked for. Requires: the run's lock is held.
+Result<std::optional<std::filesystem::path>> find_run_start(const RunDirectory& directory,
+                                                            bool resume);
+
+/// Lines of the settings `now` that the settings `before` have not.
+std::vector<std::string> changed_settings(const std::string& before, const std::string& now);
 
 /// Held while a run is at work; the system lets go of it when the process ends, however it ends.
 class RunLock {

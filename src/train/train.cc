@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -42,17 +41,6 @@ uint64_t tokenizer_hash(const fs::path& directory) {
     all += fmt::format("{} {:016x}\n", name, text.ok() ? checksum(text.value()) : 0);
   }
   return checksum(all);
-}
-
-// Lines of `now` that `before` has not: the settings that were changed.
-std::vector<std::string> changed_lines(const std::string& before, const std::string& now) {
-  std::vector<std::string> old, changed;
-  std::string line;
-  for (std::istringstream in(before); std::getline(in, line);) old.push_back(line);
-  for (std::istringstream in(now); std::getline(in, line);) {
-    if (std::find(old.begin(), old.end(), line) == old.end()) changed.push_back(line);
-  }
-  return changed;
 }
 
 // The best of several short measurements: another process may have the processor during some of
@@ -111,7 +99,7 @@ class Run {
   Status open() {
     if (config_.train.threads > 0) set_num_threads(static_cast<int>(config_.train.threads));
     FATHOM_ASSIGN_OR_RETURN(lock_, RunLock::take(directory_));
-    FATHOM_RETURN_IF_ERROR(find_start());
+    FATHOM_ASSIGN_OR_RETURN(newest_, find_run_start(directory_, call_.resume));
     FATHOM_ASSIGN_OR_RETURN(tokenizer_, call_.hooks.open_tokenizer(config_.tokenizer.path));
     FATHOM_RETURN_IF_ERROR(open_model_config());
     FATHOM_RETURN_IF_ERROR(open_ledger());
@@ -124,15 +112,6 @@ class Run {
     tell_start();
     begin_ = last_checkpoint_ = Clock::now();
     return {};
-  }
-
-  Status find_start() {
-    clean_snapshots(directory_.checkpoints());
-    newest_ = newest_snapshot(directory_.checkpoints());
-    if (!newest_ || call_.resume) return {};
-    return Status::error(
-        fmt::format("{}: a directory without checkpoints, or --resume, wanted; {} found",
-                    directory_.root.string(), newest_->filename().string()));
   }
 
   Status open_model_config() {
@@ -258,7 +237,7 @@ class Run {
   Status write_settings() {
     const std::string text = settings_text();
     auto before = read_file(directory_.run_toml());
-    if (newest_ && before.ok()) changes_ = changed_lines(before.value(), text);
+    if (newest_ && before.ok()) changes_ = changed_settings(before.value(), text);
     FATHOM_RETURN_IF_ERROR(
         write_file_atomic(directory_.config_json(), write_model_config(model_config_)));
     return write_file_atomic(directory_.run_toml(), text);

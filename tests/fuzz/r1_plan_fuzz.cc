@@ -1,5 +1,5 @@
-// PLAN.toml as anyone may write it: refused with a sentence, or read; the commands of what was read can be
-// told, and each has its command's name first.
+// PLAN.toml as anyone may write it: refused with a sentence, or read; the commands of what was read
+// can be told, and each has its command's name first.
 #include <cstdint>
 #include <string_view>
 
