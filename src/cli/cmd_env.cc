@@ -24,6 +24,7 @@ struct EnvOptions {
   int64_t n = 1;
   int n_threads = available_threads();
   bool demonstrate = false, json = false, documents = false;
+  int n_questions = 1;
   RewardOptions reward;
 };
 
@@ -72,13 +73,7 @@ std::string json_line(const Environment& environment, const Problem& p, bool dem
   return line.dump() + "\n";
 }
 
-// A line to pretrain on: the same without a chat's control tokens.
-std::string document_line(const Environment& environment, const Problem& p) {
-  std::string text;
-  for (const ChatMessage& m : p.messages) text += m.content + "\n";
-  text += "<think>\n" + environment.demonstrate(p) + "\n";
-  return Json({{"text", text}}).dump() + "\n";
-}
+std::string document_line(const std::string& text) { return Json({{"text", text}}).dump() + "\n"; }
 
 std::string plain_text(const Environment& environment, const Problem& p, bool demonstrate) {
   std::string text = fmt::format("# {} seed {} difficulty {} split {}: {}\n", environment.name(),
@@ -100,10 +95,14 @@ Status print_samples(const Environment& environment, const EnvOptions& o, const 
     lines.resize(static_cast<size_t>(std::min(kBlock, o.n - begin)));
     parallel_for(static_cast<int64_t>(lines.size()), [&](int64_t i) {
       const uint64_t seed = o.seed + static_cast<uint64_t>(begin + i);
+      std::string& line = lines[static_cast<size_t>(i)];
+      if (o.documents) {
+        line = document_line(environment.document(seed, range.at(seed), split, o.n_questions));
+        return;
+      }
       const Problem p = environment.sample(seed, range.at(seed), split);
-      lines[static_cast<size_t>(i)] = o.documents ? document_line(environment, p)
-                                      : o.json    ? json_line(environment, p, o.demonstrate)
-                                                  : plain_text(environment, p, o.demonstrate);
+      line = o.json ? json_line(environment, p, o.demonstrate)
+                    : plain_text(environment, p, o.demonstrate);
     });
     for (const std::string& line : lines)
       if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size())
@@ -176,8 +175,15 @@ std::function<int()> add_env(CLI::App& sub) {
       ->capture_default_str();
   sample->add_flag("--demonstrate", o->demonstrate,
                    "With a right answer; with --json what `sft` reads");
-  sample->add_flag("--documents", o->documents,
-                   "With a right answer, as documents to pretrain on: {\"text\": ...} a line");
+  CLI::Option* documents =
+      sample->add_flag("--documents", o->documents,
+                       "With a right answer, as documents to pretrain on: {\"text\": ...} a line");
+  sample
+      ->add_option("--questions", o->n_questions,
+                   "Questions of a document; `tables` asks them all about the same tables")
+      ->needs(documents)
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   sample->add_option("-t,--threads", o->n_threads, "Threads")->check(CLI::PositiveNumber);
   CLI::App* score = sub.add_subcommand("score", "The reward of an answer, and why");
   add_place(*score, o);

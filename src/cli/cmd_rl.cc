@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "rl/chat_format.h"
 #include "rl/rl_run.h"
+#include "train/report.h"
 
 namespace fathom {
 namespace {
@@ -116,27 +117,76 @@ int run_rl_command(const TrainingArguments& args, bool wants_teacher) {
 // The options of the loss that a remedy's name means.
 std::vector<std::string> remedy_overrides(const std::string& remedy) {
   if (remedy == "tis") return {"rl.importance=\"truncated\""};
+  if (remedy == "replay") return {"rl.keep_routing=true"};
   if (remedy == "mis") return {"rl.importance=\"masked\""};
   if (remedy == "gspo")
     return {"rl.ratio=\"sequence\"", "rl.clip_eps_low=3e-4", "rl.clip_eps_high=4e-4"};
   return {};
 }
 
+// The mismatch laboratory: every noise with every remedy.
+struct Laboratory {
+  std::vector<std::string> noises, remedies;
+  bool is_one_run() const { return noises.size() <= 1 && remedies.size() <= 1; }
+  static const std::string& at(const std::vector<std::string>& names, size_t i) {
+    static const std::string none = "none";
+    return names.empty() ? none : names[i];
+  }
+  TrainingArguments arguments_of(TrainingArguments args, size_t noise, size_t remedy) const {
+    if (!noises.empty()) args.overrides.push_back(fmt::format("lab.noise=\"{}\"", noises[noise]));
+    for (const std::string& o : remedy_overrides(at(remedies, remedy))) args.overrides.push_back(o);
+    return args;
+  }
+};
+
+int run_laboratory(const TrainingArguments& args, const Laboratory& lab) {
+  namespace fs = std::filesystem;
+  const fs::path root = run_directory(args);
+  std::vector<ComparedRun> runs;
+  for (size_t n = 0; n < std::max<size_t>(1, lab.noises.size()); ++n) {
+    for (size_t r = 0; r < std::max<size_t>(1, lab.remedies.size()); ++r) {
+      TrainingArguments own = lab.arguments_of(args, n, r);
+      const std::string &noise = lab.at(lab.noises, n), &remedy = lab.at(lab.remedies, r);
+      own.run = settings_path(args).string();
+      own.out = (root / (noise + "-" + remedy)).string();
+      own.resume = args.resume && fs::exists(RunDirectory{own.out}.run_toml());
+      if (!args.json)
+        fmt::print("{}noise {}, remedy {}\n", runs.empty() ? "" : "\n", noise, remedy);
+      if (const int code = run_rl_command(own, /*wants_teacher=*/false); code != 0) return code;
+      runs.push_back({noise + ", " + remedy, {own.out}});
+    }
+  }
+  const fs::path page = root / "report.html";
+  const Status written = write_comparison(page, "rollout noise and remedies", runs);
+  if (!written.ok()) return fail(written);
+  if (!args.json) fmt::print("\nreport: {}\n", page.string());
+  return 0;
+}
+
 }  // namespace
 
 std::function<int()> add_rl(CLI::App& sub) {
   auto args = add_training_arguments(sub, "rl");
-  auto noise = std::make_shared<std::string>(), remedy = std::make_shared<std::string>();
-  sub.add_option("--rollout-noise", *noise,
-                 "A mismatch put in on purpose: fp8, kernel, routing, retokenise")
+  auto lab = std::make_shared<Laboratory>();
+  sub.add_option("--rollout-noise", lab->noises,
+                 "A mismatch put in on purpose: fp8, kernel, routing, retokenise; several after "
+                 "commas: a run of each")
+      ->delimiter(',')
       ->check(CLI::IsMember({"none", "fp8", "kernel", "routing", "retokenise"}));
-  sub.add_option("--remedy", *remedy, "What is done about it: tis, mis, gspo")
-      ->check(CLI::IsMember({"none", "tis", "mis", "gspo"}));
-  sub.footer("Ctrl-C saves a checkpoint and stops. Settings: docs/r1.md.");
-  return [args, noise, remedy] {
-    if (!noise->empty()) args->overrides.push_back(fmt::format("lab.noise=\"{}\"", *noise));
-    for (const std::string& o : remedy_overrides(*remedy)) args->overrides.push_back(o);
-    return run_rl_command(*args, /*wants_teacher=*/false);
+  sub.add_option(
+         "--remedy", lab->remedies,
+         "What is done about it: tis, mis, replay, gspo; several after commas: a run of each")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"none", "tis", "mis", "replay", "gspo"}));
+  sub.footer(
+      "Ctrl-C saves a checkpoint and stops. Several noises or remedies: runs OUT/NOISE-REMEDY of "
+      "one start, and\n"
+      "OUT/report.html that compares them; with --resume those that ended are skipped. Settings: "
+      "docs/r1.md.");
+  return [args, lab] {
+    if (lab->is_one_run())
+      return run_rl_command(lab->arguments_of(*args, 0, 0), /*wants_teacher=*/false);
+    return run_laboratory(*args, *lab);
   };
 }
 

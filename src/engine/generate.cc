@@ -35,6 +35,25 @@ std::vector<Share> share_out(std::span<Sequence* const> sequences, int64_t n_chu
   return shares;
 }
 
+// What the pass chose, to the sequences that want to know. ids: of each MoE layer, [tokens of the
+// pass, num_experts_per_tok].
+void tell_experts(std::span<Sequence* const> sequences, const std::vector<Share>& shares,
+                  const std::vector<std::vector<int32_t>>& ids, size_t n_chosen) {
+  size_t row = 0;
+  std::vector<uint16_t> own;
+  for (const Share& share : shares) {
+    own.clear();
+    for (size_t t = 0; t < share.tokens.size(); ++t, ++row) {
+      for (const auto& layer : ids) {
+        for (size_t j = 0; j < n_chosen; ++j)
+          own.push_back(static_cast<uint16_t>(layer[row * n_chosen + j]));
+      }
+    }
+    Sequence& s = *sequences[static_cast<size_t>(share.sequence_idx)];
+    if (s.keeps_experts()) s.note_experts(own);
+  }
+}
+
 }  // namespace
 
 Result<StepResult> step(const Engine& engine, std::span<Sequence* const> sequences) {
@@ -52,7 +71,17 @@ Result<StepResult> step(const Engine& engine, std::span<Sequence* const> sequenc
     (s.in_prompt() ? result.n_prefill_tokens : result.n_decode_tokens) += n;
     chunks.push_back({.cache = &s.mutable_cache(), .tokens = share.tokens});
   }
-  engine.model().forward(logits.view(), chunks);
+  const bool keep = std::any_of(shares.begin(), shares.end(), [&](const Share& s) {
+    return sequences[static_cast<size_t>(s.sequence_idx)]->keeps_experts();
+  });
+  std::vector<std::vector<int32_t>> expert_ids;
+  ForwardProbe probe;
+  probe.expert_ids = &expert_ids;
+  engine.model().forward(logits.view(), chunks, keep ? &probe : nullptr);
+  if (keep) {
+    tell_experts(sequences, shares, expert_ids,
+                 static_cast<size_t>(engine.model().config().num_experts_per_tok));
+  }
   for (int64_t row = 0; row < n_rows; ++row) {
     const Share& share = shares[static_cast<size_t>(row)];
     if (!share.ends_prompt) continue;

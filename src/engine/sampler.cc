@@ -302,10 +302,20 @@ Result<SampledToken> Sampler::sample(SamplerScratch& scratch, std::span<const fl
                          ": numbers wanted, NaN or infinity found");
   };
   if (!std::isfinite(max)) return broken();
+  scratch.candidates.clear();
   const int32_t id = options_.temp == 0 ? first_of(row, max) : draw(scratch, row, position);
-  const float logp = log_softmax_at(logits.data(), static_cast<int64_t>(logits.size()), id);
-  if (!std::isfinite(logp)) return broken();
-  return SampledToken{id, logp};
+  SampledToken token = {id, 0};
+  const auto vocab = static_cast<int64_t>(logits.size());
+  if (options_.keep_sampling_set && !scratch.candidates.empty()) {
+    for (const Candidate& c : scratch.candidates) token.sampling_set.push_back(c.id);
+    scratch.masked_logits.assign(logits.begin(), logits.end());
+    keep_sampling_set(scratch.masked_logits.data(), vocab, token.sampling_set);
+    token.logp = log_softmax_at(scratch.masked_logits.data(), vocab, id);
+  } else {
+    token.logp = log_softmax_at(logits.data(), vocab, id);
+  }
+  if (!std::isfinite(token.logp)) return broken();
+  return token;
 }
 
 }  // namespace fathom

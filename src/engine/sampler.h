@@ -29,6 +29,9 @@ struct SamplingOptions {
   /// the token stands in the answer.
   double presence_penalty = 0, frequency_penalty = 0;
   uint64_t seed = 0;
+  /// Log-probabilities are those among the tokens that top_k, top_p and min_p left, which are told
+  /// with each token (V3.2's keep sampling mask); false: among all, and none are told.
+  bool keep_sampling_set = false;
 };
 
 /// One sentence that names the option, its range and what was given.
@@ -37,6 +40,7 @@ Status check_sampling_options(const SamplingOptions& options);
 struct SampledToken {
   int32_t id;
   float logp;
+  std::vector<int32_t> sampling_set = {};  // rising; empty: all tokens
 };
 
 /// Buffers of sample(), to be used by one call at a time; they grow to a few times the vocabulary.
@@ -45,7 +49,7 @@ struct SamplerScratch {
     float weight;  // a logit while top_k is applied, then exp((logit - max) / temp)
     int32_t id;
   };
-  std::vector<float> logits, kept_logits, weights;
+  std::vector<float> logits, kept_logits, masked_logits, weights;
   std::vector<double> block_sums;
   std::vector<Candidate> candidates;
 };

@@ -169,6 +169,23 @@ int32_t greedy(SamplingOptions o, const std::vector<float>& logits,
   return sampler.sample(scratch, logits, 0).value().id;
 }
 
+TEST(Sampler, LogpAmongTheTokensThatCouldBeDrawnWhereTheyAreKept) {
+  const auto logits = random_logits(1000, 2.0, 5);
+  SamplingOptions o{.temp = 1, .top_p = 0.8, .seed = 3, .keep_sampling_set = true};
+  const Kept want = kept_by_definition(o, logits);
+  const SampledToken token = sample(o, logits);
+  EXPECT_EQ(token.sampling_set, want.ids);
+  const auto at = std::find(want.ids.begin(), want.ids.end(), token.id) - want.ids.begin();
+  EXPECT_NEAR(token.logp, std::log(want.probs.at(at)), 1e-5);
+  o.keep_sampling_set = false;
+  EXPECT_EQ(sample(o, logits).id, token.id);
+  EXPECT_TRUE(sample(o, logits).sampling_set.empty());
+  EXPECT_LT(sample(o, logits).logp, token.logp);
+  o = {.temp = 1, .top_p = 1, .seed = 3, .keep_sampling_set = true};
+  EXPECT_TRUE(sample(o, logits).sampling_set.empty());
+  EXPECT_EQ(sample(o, logits).logp, log_softmax_at(logits.data(), 1000, sample(o, logits).id));
+}
+
 TEST(Sampler, RepetitionPenaltyDividesPositiveAndMultipliesNegativeLogits) {
   EXPECT_EQ(greedy({.repetition_penalty = 2}, {3, 2}, {0}, {}), 1);
   EXPECT_EQ(greedy({.repetition_penalty = 2}, {3, 1}, {0}, {0, 0}), 0);  // once, not for each time

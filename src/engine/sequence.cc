@@ -58,7 +58,7 @@ Status Sequence::start(std::vector<int32_t> prompt, const GenerationOptions& opt
   FATHOM_RETURN_IF_ERROR(check_sampling_options(options.sampling));
   n_prompt_ = static_cast<int64_t>(prompt.size());
   n_reused_ = std::min({common_prefix(tokens_, prompt), cache_.length(), n_prompt_ - 1});
-  cache_.truncate(n_reused_);
+  truncate(n_reused_);
   tokens_ = std::move(prompt);
   options_ = options;
   reason_ = options.n_predict == 0 ? FinishReason::kLength : FinishReason::kNone;
@@ -69,14 +69,27 @@ Status Sequence::start(std::vector<int32_t> prompt, const GenerationOptions& opt
   return {};
 }
 
+void Sequence::truncate(int64_t n) {
+  const auto length = static_cast<size_t>(cache_.length());
+  if (length > 0) experts_.resize(experts_.size() / length * static_cast<size_t>(n));
+  cache_.truncate(n);
+}
+
 void Sequence::reset() {
-  cache_.truncate(0);
+  truncate(0);
   tokens_.clear();
   n_prompt_ = n_reused_ = 0;
   reason_ = FinishReason::kCancelled;
 }
 
 void Sequence::share_prefix(const Sequence& other, int64_t n) {
+  FATHOM_CHECK(!keeps_experts_ || other.keeps_experts_);
+  experts_.clear();
+  if (keeps_experts_ && n > 0) {
+    const size_t of_token = other.experts_.size() / static_cast<size_t>(other.cache_.length());
+    experts_.assign(other.experts_.begin(),
+                    other.experts_.begin() + static_cast<int64_t>(of_token) * n);
+  }
   cache_.share_prefix(other.cache_, n);
   tokens_.assign(other.tokens_.begin(), other.tokens_.begin() + n);
   n_prompt_ = n_reused_ = n;
@@ -100,7 +113,8 @@ Result<TokenEvent> Sequence::accept(SamplerScratch& scratch, std::span<const flo
   FATHOM_CHECK(!finished() && cache_.length() == position);
   FATHOM_ASSIGN_OR_RETURN(const SampledToken chosen, sampler_->sample(scratch, logits, position));
   sampler_->accept(chosen.id);
-  TokenEvent event{.id = chosen.id, .logprob = chosen.logp, .text = ""};
+  TokenEvent event{
+      .id = chosen.id, .logprob = chosen.logp, .text = "", .sampling_set = chosen.sampling_set};
   tokens_.push_back(event.id);
   reason_ = reason_after(event.id);
   if (!decoder_) return event;

@@ -39,6 +39,7 @@ struct TokenEvent {
   float logprob =
       0;  // natural logarithm, of the model's own distribution: before penalties and temperature
   std::string text;
+  std::vector<int32_t> sampling_set = {};  // SampledToken's
 };
 
 /// Not thread-safe: one owner at a time. Requires: the engine outlives it.
@@ -51,6 +52,13 @@ class Sequence {
   /// one that leaves no room in the context, an id outside the vocabulary, sampling options out of
   /// range; the sequence is then as it was.
   Status start(std::vector<int32_t> prompt, const GenerationOptions& options);
+  /// From here on, or no longer: remembers the experts that each token in the cache went to.
+  /// Requires: nothing is in the cache.
+  void keep_experts(bool keep) { keeps_experts_ = keep; }
+  bool keeps_experts() const { return keeps_experts_; }
+  /// Of each token in the cache, MoE layer after layer, num_experts_per_tok ids each; empty where
+  /// they are not kept.
+  const std::vector<uint16_t>& experts() const { return experts_; }
   /// Ends the answer where it is. Returns the text that was held back.
   std::string cancel();
   /// Forgets everything.
@@ -76,18 +84,25 @@ class Sequence {
   std::span<const int32_t> pending() const;
   bool in_prompt() const { return cache_.length() < n_prompt_; }
   SequenceCache& mutable_cache() { return cache_; }
+  /// Of tokens that were added to the cache.
+  void note_experts(std::span<const uint16_t> ids) {
+    experts_.insert(experts_.end(), ids.begin(), ids.end());
+  }
   /// Chooses the next token from the logits [vocab_size] after tokens(). Error: the sampler's.
   Result<TokenEvent> accept(SamplerScratch& scratch, std::span<const float> logits);
 
  private:
   Status check_prompt(std::span<const int32_t> prompt) const;
   std::string flush();
+  void truncate(int64_t n);
   FinishReason reason_after(int32_t id) const;
 
   Engine* engine_;
   SequenceCache cache_;
   GenerationOptions options_;
   std::vector<int32_t> tokens_;
+  bool keeps_experts_ = false;
+  std::vector<uint16_t> experts_;
   int64_t n_prompt_ = 0, n_reused_ = 0;
   FinishReason reason_ = FinishReason::kCancelled;  // nothing to do before start
   std::optional<Sampler> sampler_;

@@ -38,7 +38,7 @@ void route(FfnActs<T>& a, const LayerWeights& w, const LayerContext& c) {
   a.logits = c.arena.take<float>({n, experts});
   linear_forward<float, float>(a.logits, a.h32, w.router);
   a.router = {c.arena.take<int32_t>({n, k}), c.arena.take<float>({n, k}), c.arena.take<float>({n, experts})};
-  router_forward(a.router, a.logits, w.e_score_correction_bias, router_spec(c.config));
+  router_forward(a.router, a.logits, w.e_score_correction_bias, router_spec(c.config), c.given_experts);
   a.plan = plan_dispatch(a.router.expert_ids, experts);
 }
 

@@ -35,6 +35,7 @@ struct LayerContext {
   std::span<const SequencePiece> pieces;
   Numerics numerics = Numerics::kExact;
   bool fp8_activations = false;
+  View<const int32_t> given_experts = {};  // empty, or this layer's, as router_forward takes them
   int64_t n_tokens() const { return positions.dim(0); }
 };
 

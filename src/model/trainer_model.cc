@@ -109,6 +109,8 @@ class Pass {
     arena_.reset();
     main_ = rows_of(batch, 0);
     n_ = main_.n();
+    FATHOM_CHECK(batch.experts.empty() || batch.experts.dim(0) == n_);
+    FATHOM_CHECK(batch.sampling_sets.empty() || static_cast<int64_t>(batch.sampling_sets.size()) == n_);
     inputs_ = shifted(batch.tokens, batch, 0, 0);
     targets_ = shifted(batch.tokens, batch, 1, 0);
     weight_sum_ = static_cast<double>(n_);
@@ -161,15 +163,24 @@ class Pass {
   float eps() const { return static_cast<float>(config_.rms_norm_eps); }
   bool mtp_runs() const { return options_.mtp_lambda > 0 && config_.num_nextn_predict_layers > 0 && T_ >= 2; }
   LayerContext context(const Rows& rows) const {
-    return {config_, rope_, arena_, rows.positions_view(), rows.pieces, options_.numerics, options_.fp8};
+    return {config_, rope_, arena_, rows.positions_view(), rows.pieces, options_.numerics, options_.fp8, {}};
   }
   TrainStats finish(TrainStats s) const {
     s.loss_total = s.loss_ce + (mtp_runs() ? options_.mtp_lambda * s.loss_mtp : 0) + options_.balance_alpha * s.balance;
     return s;
   }
 
+  // Of layer idx of the trunk; empty where the router chooses.
+  View<const int32_t> given_experts(int64_t idx) const {
+    if (batch_.experts.empty() || idx >= config_.num_hidden_layers || w_.layers[idx].spec.ffn != FfnKind::kMoe) return {};
+    int64_t before = 0;
+    for (int64_t i = 0; i < idx; ++i) before += w_.layers[i].spec.ffn == FfnKind::kMoe;
+    return columns(batch_.experts, before * config_.num_experts_per_tok, config_.num_experts_per_tok);
+  }
+
   void run_layer(LayerActs<T>& a, int64_t idx, const Rows& rows) {
-    const LayerContext c = context(rows);
+    LayerContext c = context(rows);
+    c.given_experts = given_experts(idx);
     a.x_mid = arena_.take<float>({rows.n(), hidden()});
     mla_train_forward<T>(a.x_mid, a.mla, a.x, rows.first_visible_view(), w_.layers[idx], c);
     copy_rows(a.x_out, a.x_mid);
@@ -238,6 +249,7 @@ class Pass {
     View<float> losses = {};      // [n] unweighted, or empty
     View<float> all_logits = {};  // [n, vocab_size], or empty
     bool moves_head = true;  // the head's weights have a gradient too
+    std::vector<const std::vector<int32_t>*> sets = {};  // of each row, or empty: TrainBatch.sampling_sets
   };
   // Sum of the weighted losses of rows h [n, hidden]. Rows of weight 0, as the prompts' tokens are in tuning, are not computed.
   double head(const HeadOut& out, View<const T> h, View<const int32_t> targets, View<const float> weights, double scale) {
@@ -259,6 +271,10 @@ class Pass {
       own_weights[i] = weights[kept[i]];
     }
     HeadOut own = out;
+    own.sets.clear();
+    if (!out.sets.empty()) {
+      for (const int32_t i : kept) own.sets.push_back(out.sets[i]);
+    }
     if (!out.dh.empty()) own.dh = arena_.take<float>({n, hidden()});
     if (!out.losses.empty()) own.losses = arena_.take<float>({n});
     const double sum = n == 0 ? 0 : head_of_rows(own, own_h, own_targets, own_weights, scale);
@@ -280,6 +296,9 @@ class Pass {
       const int64_t end = std::min(h.dim(0), begin + kHeadRows), rows = end - begin;
       const View<float> logits = all_logits.empty() ? arena_.take<float>({rows, config_.vocab_size}) : all_logits.slice(begin, end);
       linear_forward<T, float>(logits, h.slice(begin, end), w_.lm_head);
+      if (!out.sets.empty()) {
+        parallel_for(rows, [&](int64_t i) { keep_sampling_set(logits.row(i), config_.vocab_size, *out.sets[begin + i]); });
+      }
       const View<T> dlogits = dh.empty() ? View<T>() : arena_.take<T>({rows, config_.vocab_size});
       const View<const float> piece = weights.empty() ? weights : View<const float>(weights.data() + begin, {rows});
       const View<float> losses = out.losses.empty() ? out.losses : View<float>(out.losses.data() + begin, {rows});
@@ -293,17 +312,23 @@ class Pass {
     return sum;
   }
 
+  // The main head's output with the batch's sampling sets.
+  HeadOut masked(HeadOut out) const {
+    for (const std::vector<int32_t>& set : batch_.sampling_sets) out.sets.push_back(&set);
+    return out;
+  }
+
   double main_head(View<float> dx, View<const float> x, double scale) {
     const Arena::Mark mark = arena_.mark();
     const View<float> dh = dx.empty() ? View<float>() : arena_.take<float>({n_, hidden()});
-    const double sum = head({.dh = dh}, final_, view_of(targets_), view_of(weights_), scale / weight_sum_);
+    const double sum = head(masked({.dh = dh}), final_, view_of(targets_), view_of(weights_), scale / weight_sum_);
     if (!dx.empty()) rms_norm_backward<float>(dx, g_.norm, dh, x, w_.norm, final_inv_rms_, true);
     arena_.release(mark);
     return sum / weight_sum_;
   }
 
   void logps_of_final(View<float> logp) {
-    head({.losses = logp}, final_, view_of(targets_), view_of(weights_), 0);
+    head(masked({.losses = logp}), final_, view_of(targets_), view_of(weights_), 0);
     for (int64_t i = 0; i < n_; ++i) logp[i] = -logp[i];
   }
 
@@ -315,7 +340,7 @@ class Pass {
     logps_of_final(logp);
     const double value = loss(dlogp, logp);
     for (int64_t i = 0; i < n_; ++i) dlogp[i] = -dlogp[i];
-    head({.dh = dh}, final_, view_of(targets_), dlogp, scale);
+    head(masked({.dh = dh}), final_, view_of(targets_), dlogp, scale);
     rms_norm_backward<float>(dx, g_.norm, dh, x, w_.norm, final_inv_rms_, true);
     arena_.release(mark);
     return value;
@@ -357,7 +382,7 @@ class Pass {
     const View<T> h = arena_.take<T>({n, hidden()});
     rms_norm_forward<T, float>(h, s_inv_rms, a.x_out, lw.shared_head_norm, eps());
     const View<float> dh = dx ? arena_.take<float>({n, hidden()}) : View<float>();
-    const HeadOut out{.dh = dh, .losses = {}, .all_logits = mtp_logits_, .moves_head = !options_.mtp_detached};
+    const HeadOut out{.dh = dh, .losses = {}, .all_logits = mtp_logits_, .moves_head = !options_.mtp_detached, .sets = {}};
     const double sum = head(out, h, view_of(targets), view_of(weights), scale * options_.mtp_lambda / weight_sum_);
     if (dx == nullptr) {
       stats.balance += balance_of(a, idx, rows);

@@ -48,6 +48,12 @@ struct TrainBatch {
   /// Empty, or [n_sequences] i32, 1 … T: how many tokens of each row are read (lengths[s] + 1 of them are there); each row is then a sequence
   /// of its own length and nothing is computed for the rest. Requires then: no document_ids, balance_alpha 0.
   View<const int32_t> lengths = {};
+  /// Empty, or [predicted positions, MoE layers of the trunk * num_experts_per_tok], sequence after sequence: the experts that each position is
+  /// sent to, layer after layer, instead of the router's choice (V3.2's keep routing); a negative id leaves the layer's choice to the router.
+  View<const int32_t> experts = {};
+  /// Empty, or for each predicted position the tokens that could be sampled there (V3.2's keep sampling mask): log-probabilities of main
+  /// logits are taken among them alone. An empty list: the whole vocabulary. The predicted token is in its list.
+  std::span<const std::vector<int32_t>> sampling_sets = {};
 };
 
 /// A loss of log-probabilities: what reinforcement learning minimises. Both views run over the batch's predicted positions, sequence after

@@ -57,6 +57,18 @@ const std::vector<std::string>& environment_names() {
   return names;
 }
 
+std::string Environment::document(uint64_t seed, int difficulty, Split split,
+                                  int n_questions) const {
+  std::string text;
+  for (int i = 0; i < n_questions; ++i) {
+    const Problem p = sample(seed * static_cast<uint64_t>(n_questions) + static_cast<uint64_t>(i),
+                             difficulty, split);
+    for (const ChatMessage& m : p.messages) text += m.content + "\n";
+    text += "<think>\n" + demonstrate(p) + "\n";
+  }
+  return text;
+}
+
 Result<std::unique_ptr<Environment>> make_environment(std::string_view name) {
   for (const EnvironmentRow& row : kEnvironments)
     if (row.name == name) return row.make();

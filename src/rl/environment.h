@@ -56,6 +56,10 @@ class Environment {
                       const RewardOptions& options) const = 0;
   /// A right completion of good form.
   virtual std::string demonstrate(const Problem& problem) const = 0;
+  /// A text to pretrain on: prompts and their worked answers without a chat's control tokens.
+  /// `tables` shows tables once and asks up to n_questions about them; the others draw n_questions
+  /// problems, those of the seeds from seed * n_questions on.
+  virtual std::string document(uint64_t seed, int difficulty, Split split, int n_questions) const;
 };
 
 /// tables, repair, arithmetic, countdown.

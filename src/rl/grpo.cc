@@ -33,7 +33,8 @@ Term kl_of(double logp, double logp_ref, double ratio, const GrpoOptions& o) {
 
 class LossRollout {
  public:
-  LossRollout(View<const float> logp, const RolloutSpan& span, const GrpoReferences& refs, const GrpoOptions& options)
+  LossRollout(View<const float> logp, const RolloutSpan& span, const GrpoReferences& refs,
+              const GrpoOptions& options)
       : logp_(logp), span_(span), refs_(refs), o_(options) {}
 
   double log_ratio(int64_t t) const { return static_cast<double>(logp_[t]) - refs_.logp_old[t]; }
@@ -42,12 +43,15 @@ class LossRollout {
     for (int64_t t = span_.begin; t < span_.end; ++t) sum += log_ratio(t);
     return sum / static_cast<double>(span_.length());
   }
-  float logp_rollout(int64_t t) const { return refs_.logp_rollout.empty() ? refs_.logp_old[t] : refs_.logp_rollout[t]; }
+  float logp_rollout(int64_t t) const {
+    return refs_.logp_rollout.empty() ? refs_.logp_old[t] : refs_.logp_rollout[t];
+  }
 
   bool off_policy() const {
     if (o_.off_policy_delta <= 0 || span_.advantage >= 0) return false;
     double sum = 0;
-    for (int64_t t = span_.begin; t < span_.end; ++t) sum += static_cast<double>(logp_rollout(t)) - logp_[t];
+    for (int64_t t = span_.begin; t < span_.end; ++t)
+      sum += static_cast<double>(logp_rollout(t)) - logp_[t];
     return sum / static_cast<double>(span_.length()) > o_.off_policy_delta;
   }
   // A constant factor: no gradient flows through it.
@@ -67,9 +71,12 @@ class LossRollout {
 
 double token_weight(const RolloutSpan& span, const GrpoTotals& totals, LossMean mean) {
   switch (mean) {
-    case LossMean::kSequence: return 1.0 / static_cast<double>(totals.n_rollouts * span.length());
-    case LossMean::kToken: return 1.0 / static_cast<double>(totals.n_tokens);
-    case LossMean::kConstant: return 1.0 / static_cast<double>(totals.n_rollouts * totals.max_answer_tokens);
+    case LossMean::kSequence:
+      return 1.0 / static_cast<double>(totals.n_rollouts * span.length());
+    case LossMean::kToken:
+      return 1.0 / static_cast<double>(totals.n_tokens);
+    case LossMean::kConstant:
+      return 1.0 / static_cast<double>(totals.n_rollouts * totals.max_answer_tokens);
   }
   return 0;
 }
@@ -108,52 +115,66 @@ Result<GrpoOptions> named_grpo_options(std::string_view name) {
     o.off_policy_delta = 0.1;
     return o;
   }
-  return Status::error(fmt::format("rl.algorithm: grpo, dr_grpo, dapo, gspo or v32 wanted, \"{}\" found", name));
+  return Status::error(
+      fmt::format("rl.algorithm: grpo, dr_grpo, dapo, gspo or v32 wanted, \"{}\" found", name));
 }
 
 Result<std::vector<double>> group_advantages(std::span<const double> rewards, AdvantageKind kind) {
   double mean = 0, variance = 0;
   for (size_t i = 0; i < rewards.size(); ++i) {
     if (!std::isfinite(rewards[i])) {
-      return Status::error(fmt::format("rollout {} of the group: a finite reward wanted, {} found", i, rewards[i]));
+      return Status::error(
+          fmt::format("rollout {} of the group: a finite reward wanted, {} found", i, rewards[i]));
     }
     mean += rewards[i] / static_cast<double>(rewards.size());
   }
-  const bool spread = std::any_of(rewards.begin(), rewards.end(), [&](double r) { return r != rewards[0]; });
-  for (const double r : rewards) variance += (r - mean) * (r - mean) / static_cast<double>(rewards.size());
+  const bool spread =
+      std::any_of(rewards.begin(), rewards.end(), [&](double r) { return r != rewards[0]; });
+  for (const double r : rewards)
+    variance += (r - mean) * (r - mean) / static_cast<double>(rewards.size());
   std::vector<double> advantages;
   for (const double r : rewards) {
     const double centred = spread ? r - mean : 0;
-    advantages.push_back(kind == AdvantageKind::kMeanStd && spread ? centred / std::sqrt(variance) : centred);
+    advantages.push_back(kind == AdvantageKind::kMeanStd && spread ? centred / std::sqrt(variance)
+                                                                   : centred);
   }
   return advantages;
 }
 
-double grpo_loss(View<float> dlogp, GrpoStats& stats, View<const float> logp, std::span<const RolloutSpan> rollouts,
-                 const GrpoReferences& references, const GrpoTotals& totals, const GrpoOptions& o) {
+double grpo_loss(View<float> dlogp, GrpoStats& stats, View<const float> logp,
+                 std::span<const RolloutSpan> rollouts, const GrpoReferences& references,
+                 const GrpoTotals& totals, const GrpoOptions& o) {
   double loss = 0;
   for (const RolloutSpan& span : rollouts) {
     FATHOM_CHECK(span.length() >= 1 && span.end <= logp.size());
     const LossRollout rollout(logp, span, references, o);
     const double weight = token_weight(span, totals, o.mean);
-    const double sequence_ratio = o.ratio == RatioKind::kSequence ? std::exp(rollout.mean_log_ratio()) : 0;
+    const double sequence_ratio =
+        o.ratio == RatioKind::kSequence ? std::exp(rollout.mean_log_ratio()) : 0;
     const bool masked = rollout.off_policy();
     stats.n_tokens += span.length();
     for (int64_t t = span.begin; t < span.end; ++t) {
       const double token_ratio = std::exp(rollout.log_ratio(t));
       const double importance = masked ? 0 : rollout.importance(t);
-      // A sequence's ratio has 1/length of each token's logarithm in it; summed over its tokens that is the derivative once.
-      const double advantage = span.advantage + (references.token_advantage.empty() ? 0.0 : double{references.token_advantage[t]});
-      const Surrogate s = surrogate_of(o.ratio == RatioKind::kSequence ? sequence_ratio : token_ratio, advantage, o);
-      const Term kl = o.kl_beta > 0 ? kl_of(logp[t], references.logp_ref[t], token_ratio, o) : Term{};
+      // A sequence's ratio has 1/length of each token's logarithm in it; summed over its tokens
+      // that is the derivative once.
+      const double advantage =
+          span.advantage +
+          (references.token_advantage.empty() ? 0.0 : double{references.token_advantage[t]});
+      const Surrogate s = surrogate_of(
+          o.ratio == RatioKind::kSequence ? sequence_ratio : token_ratio, advantage, o);
+      const Term kl =
+          o.kl_beta > 0 ? kl_of(logp[t], references.logp_ref[t], token_ratio, o) : Term{};
       loss -= weight * (importance * s.value - o.kl_beta * kl.value);
-      dlogp[t] = static_cast<float>(-weight * (importance * s.derivative - o.kl_beta * kl.derivative));
+      dlogp[t] =
+          static_cast<float>(-weight * (importance * s.derivative - o.kl_beta * kl.derivative));
       stats.n_clipped += s.clipped;
       stats.n_masked += importance == 0;
       stats.kl_sum += kl.value;
       stats.surrogate_sum += s.value;
       note_ratio(stats, token_ratio);
-      const double mismatch = std::abs(static_cast<double>(references.logp_old[t]) - rollout.logp_rollout(t));
+      const double mismatch =
+          std::abs(static_cast<double>(references.logp_old[t]) - rollout.logp_rollout(t));
       stats.mismatch_max = std::max(stats.mismatch_max, mismatch);
     }
   }

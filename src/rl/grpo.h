@@ -74,9 +74,9 @@ struct RolloutSpan {
 /// What every log-probability is compared with; each as long as logp, or empty where the options do
 /// not read it.
 struct GrpoReferences {
-  std::span<const float> logp_old;      // the policy before the step's first update
-  std::span<const float> logp_ref;      // the reference model
-  std::span<const float> logp_rollout;  // as the rollout was sampled; empty: logp_old
+  std::span<const float> logp_old;              // the policy before the step's first update
+  std::span<const float> logp_ref;              // the reference model
+  std::span<const float> logp_rollout;          // as the rollout was sampled; empty: logp_old
   std::span<const float> token_advantage = {};  // added to the rollout's; empty: 0
 };
 

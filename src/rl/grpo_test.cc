@@ -15,10 +15,13 @@ struct Case {
   std::vector<RolloutSpan> spans{{0, 2, 0.7}, {3, 6, -1.2}};  // place 2 is a prompt's
   GrpoTotals totals{2, 5, 8};
 
-  double loss(const GrpoOptions& o, std::vector<float>* dlogp = nullptr, GrpoStats* stats = nullptr) const {
+  double loss(const GrpoOptions& o, std::vector<float>* dlogp = nullptr,
+              GrpoStats* stats = nullptr) const {
     std::vector<float> d(logp.size(), 99.0f);
     GrpoStats s;
-    const double value = grpo_loss(View<float>(d.data(), {6}), s, View<const float>(logp.data(), {6}), spans, {old, ref, rollout}, totals, o);
+    const double value =
+        grpo_loss(View<float>(d.data(), {6}), s, View<const float>(logp.data(), {6}), spans,
+                  {old, ref, rollout}, totals, o);
     if (dlogp) *dlogp = d;
     if (stats) *stats = s;
     return value;
@@ -109,13 +112,16 @@ TEST(Grpo, AdvantagesOfAGroupWithoutSpreadAreZeroAndABadRewardIsNamed) {
     EXPECT_EQ(group_advantages(same, kind).value(), std::vector<double>(3, 0.0));
   }
   const std::vector<double> rewards = {0, 1, 2};
-  EXPECT_EQ(group_advantages(rewards, AdvantageKind::kMean).value(), (std::vector<double>{-1, 0, 1}));
+  EXPECT_EQ(group_advantages(rewards, AdvantageKind::kMean).value(),
+            (std::vector<double>{-1, 0, 1}));
   const std::vector<double> bad = {0, std::nan("")};
-  EXPECT_EQ(group_advantages(bad, AdvantageKind::kMean).message(), "rollout 1 of the group: a finite reward wanted, nan found");
+  EXPECT_EQ(group_advantages(bad, AdvantageKind::kMean).message(),
+            "rollout 1 of the group: a finite reward wanted, nan found");
 }
 
 TEST(Grpo, AnUnknownNameIsRefusedWithThoseThatThereAre) {
-  EXPECT_EQ(named_grpo_options("ppo").message(), "rl.algorithm: grpo, dr_grpo, dapo, gspo or v32 wanted, \"ppo\" found");
+  EXPECT_EQ(named_grpo_options("ppo").message(),
+            "rl.algorithm: grpo, dr_grpo, dapo, gspo or v32 wanted, \"ppo\" found");
 }
 
 }  // namespace

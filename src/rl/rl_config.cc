@@ -14,7 +14,10 @@ constexpr const char* kAlgorithms[] = {"grpo", "dr_grpo", "dapo", "gspo", "v32"}
 void describe_loss(RunFields& f, RlConfig::RlSection& r, bool reading) {
   f.choice("algorithm", r.algorithm, {"grpo", "dr_grpo", "dapo", "gspo", "v32"});
   GrpoOptions& o = r.loss;
-  if (reading) o = named_grpo_options(kAlgorithms[r.algorithm]).value();
+  if (reading) {
+    o = named_grpo_options(kAlgorithms[r.algorithm]).value();
+    r.keep_routing = r.keep_sampling_mask = std::string_view(kAlgorithms[r.algorithm]) == "v32";
+  }
   f.choice_of("advantage", o.advantage, {"mean_std", "mean"});
   f.choice_of("loss_mean", o.mean, {"sequence", "token", "constant"});
   f.choice_of("ratio", o.ratio, {"token", "sequence"});
@@ -26,6 +29,8 @@ void describe_loss(RunFields& f, RlConfig::RlSection& r, bool reading) {
   f.real("importance_min", o.importance_min, {0, 1});
   f.real("importance_max", o.importance_max, {1, 1e6});
   f.real("off_policy_delta", o.off_policy_delta, {0, 1e6});
+  f.flag("keep_routing", r.keep_routing);
+  f.flag("keep_sampling_mask", r.keep_sampling_mask);
 }
 
 void describe_rl(RunFields& f, RlConfig::RlSection& r, bool reading) {

@@ -57,6 +57,9 @@ struct RlConfig {
     double reward_weight = 1;  // of the advantages that rewards give
     double teacher_weight =
         1;  // of log(teacher / policy) as each token's advantage, where there is one
+    /// The trainer computes with the experts, and with the tokens to choose from, that a rollout
+    /// was sampled with. Source: V3.2 (arXiv 2512.02556) §3.1.
+    bool keep_routing = false, keep_sampling_mask = false;
     int64_t reference_every = 400;  // steps between replacements of the reference; 0: never
   } rl;
   struct RolloutSection {

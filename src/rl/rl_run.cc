@@ -358,6 +358,7 @@ class RlRun {
     plan.step = now.step;
     refresh_noisy(now.step);
     plan.weight_version = optimizer_->steps();
+    plan.recorded = is_recorded(now.step);
     plan.dense = now.dense;
     plan.difficulty_min = now.difficulty_min;
     plan.difficulty_max = now.difficulty_max;
@@ -392,7 +393,7 @@ class RlRun {
     how.exact = config_.exact();
     version_ = optimizer_->steps();
     auto update = update_policy(
-        *model_, *optimizer_, reference_.get(), teacher_.get(), rollouts.rows(), how,
+        *model_, *optimizer_, reference_.get(), teacher_.get(), rollouts.rows(config_.rl), how,
         [&] { engine_->model().vectors_changed(); }, [&] { return stop_asked(); });
     if (!update.ok()) {
       return Status::error(
@@ -467,9 +468,13 @@ class RlRun {
     return {};
   }
 
-  Status write_records(const RolloutStep& rollouts) {
+  bool is_recorded(int64_t step) const {
     const int64_t every = config_.rollout.record_every;
-    if (every == 0 || (state_.step != 1 && state_.step % every != 0)) return {};
+    return every > 0 && (step == 1 || step % every == 0);
+  }
+
+  Status write_records(const RolloutStep& rollouts) {
+    if (!is_recorded(state_.step)) return {};
     return write_rollout_records(directory_.root / "rollouts", state_.step, rollouts, *tokenizer_,
                                  config_.rollout.record_keep);
   }

@@ -142,6 +142,51 @@ TEST(RlRun, EachNoiseIsAMismatchThatIsSeenAndNoneIsNone) {
   }
 }
 
+TEST(RlRun, RoutersThatDisagreeAgreeToTheBitWhereTheChoiceIsKept) {
+  const RlRunFolder folder;
+  for (const bool keep : {false, true}) {
+    RlListener listener;
+    const auto r =
+        run_rl(folder.call(keep ? "kept" : "own", listener, false,
+                           {"lab.noise=\"routing\"", "lab.routing_std=0.2", "train.steps=3",
+                            keep ? "rl.keep_routing=true" : "rl.keep_routing=false"}));
+    ASSERT_TRUE(r.ok()) << r.message();
+    for (const RlStepRecord& record : listener.records) {
+      EXPECT_EQ(record.logp_mismatch_max == 0, keep);
+      EXPECT_GT(record.grad_norm, 0);
+    }
+  }
+}
+
+TEST(RlRun, TheSamplingMaskIsKeptToTheBitOnEveryStep) {
+  const RlRunFolder folder;
+  RlListener kept, whole;
+  const std::vector<std::string> cut = {"rollout.top_p=0.7", "train.steps=6",
+                                        "rl.keep_routing=true", "rl.minibatches=2",
+                                        "rollout.record_every=2"};
+  auto with_mask = cut;
+  with_mask.push_back("rl.keep_sampling_mask=true");
+  ASSERT_TRUE(run_rl(folder.call("kept", kept, false, with_mask)).ok());
+  ASSERT_TRUE(run_rl(folder.call("whole", whole, false, cut)).ok());
+  for (const RlStepRecord& record : kept.records) EXPECT_EQ(record.logp_mismatch_max, 0);
+  // The same first rollouts, whose probability among fewer tokens is larger.
+  EXPECT_EQ(kept.records[0].reward_mean, whole.records[0].reward_mean);
+  EXPECT_GT(kept.records[0].logp_mean, whole.records[0].logp_mean + 0.1);
+  const std::string text = read_file(folder.path("kept") / "rollouts/step-00000002.jsonl").value();
+  const auto line = nlohmann::json::parse(text.substr(0, text.find('\n')));
+  const size_t n_answer = line["answer_ids"].size(),
+               n_tokens = line["prompt_ids"].size() + n_answer;
+  ASSERT_EQ(line["sampling_sets"].size(), n_answer);
+  for (size_t i = 0; i < n_answer; ++i) {
+    const auto set = line["sampling_sets"][i].get<std::vector<int32_t>>();
+    EXPECT_TRUE(std::binary_search(set.begin(), set.end(), line["answer_ids"][i].get<int32_t>()));
+  }
+  const ModelConfig model = tiny_model_config();
+  const int64_t moe_layers = model.num_hidden_layers - model.first_k_dense_replace;
+  EXPECT_EQ(static_cast<int64_t>(line["expert_ids"].size()),
+            static_cast<int64_t>(n_tokens - 1) * moe_layers * model.num_experts_per_tok);
+}
+
 TEST(RlRun, AnswersTokenisedAgainAreCountedAndTheRunGoesOn) {
   const RlRunFolder folder;
   RlListener listener;

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "base/test_folder.h"
 #include "rl/environment.h"
 #include "rl/rl_run.h"
 #include "rl/test_support.h"
-#include "base/test_folder.h"
 
 namespace fathom {
 

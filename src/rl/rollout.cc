@@ -41,7 +41,7 @@ class Slots {
       group_of_.push_back(it->second);
     }
     const size_t n = std::min(requests.size(), static_cast<size_t>(options.n_slots));
-    for (size_t i = 0; i < n; ++i) sequences_.push_back(std::make_unique<Sequence>(engine));
+    for (size_t i = 0; i < n; ++i) sequences_.push_back(new_sequence());
     request_of_.assign(n, kFree);
   }
 
@@ -55,7 +55,9 @@ class Slots {
       note(pass);
       for (const StepEvent& e : pass.events) {
         const size_t slot = slot_of_[e.sequence_idx];
-        rollouts_[request_of_[slot]].logp.push_back(e.token.logprob);
+        Rollout& r = rollouts_[request_of_[slot]];
+        r.logp.push_back(e.token.logprob);
+        if (options_.keep_sampling_sets) r.sampling_sets.push_back(e.token.sampling_set);
         keep_prefix(slot);
       }
       for (const size_t slot : slot_of_) {
@@ -65,6 +67,12 @@ class Slots {
   }
 
  private:
+  std::unique_ptr<Sequence> new_sequence() const {
+    auto sequence = std::make_unique<Sequence>(engine_);
+    sequence->keep_experts(options_.keep_experts);
+    return sequence;
+  }
+
   // The first request whose prompt is new or has gone through the model; while a prompt is on its
   // way, its other requests wait for what it leaves in the cache.
   Status take_next(size_t slot) {
@@ -73,7 +81,10 @@ class Slots {
       const size_t request = group.requests[group.next++];
       if (group.prefix) sequences_[slot]->share_prefix(*group.prefix, group.prefix->n_prompt());
       GenerationOptions g;
-      g.sampling = {.temp = options_.temp, .top_p = options_.top_p, .seed = options_.seed};
+      g.sampling = {.temp = options_.temp,
+                    .top_p = options_.top_p,
+                    .seed = options_.seed,
+                    .keep_sampling_set = options_.keep_sampling_sets};
       g.stream = requests_[request].stream;
       g.n_predict = options_.max_answer_tokens;
       FATHOM_RETURN_IF_ERROR(sequences_[slot]->start(requests_[request].prompt, g));
@@ -90,7 +101,7 @@ class Slots {
   void keep_prefix(size_t slot) {
     PromptGroup& group = groups_[group_of_[request_of_[slot]]];
     if (group.prefix || group.empty()) return;
-    group.prefix = std::make_unique<Sequence>(engine_);
+    group.prefix = new_sequence();
     group.prefix->share_prefix(*sequences_[slot], sequences_[slot]->n_prompt() - 1);
   }
 
@@ -118,6 +129,7 @@ class Slots {
     const Sequence& s = *sequences_[slot];
     r.prompt = request.prompt;
     r.answer.assign(s.answer().begin(), s.answer().end());
+    r.experts = s.experts();
     r.finish = s.finish_reason();
     r.seed = options_.seed;
     r.stream = request.stream;

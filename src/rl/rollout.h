@@ -22,13 +22,18 @@ struct RolloutOptions {
   int64_t max_answer_tokens = 512;
   int64_t n_slots = 32;
   uint64_t seed = 0;
-  int64_t weight_version = 0;  // recorded
+  int64_t weight_version = 0;                             // recorded
+  bool keep_experts = false, keep_sampling_sets = false;  // SamplingOptions.keep_sampling_set
 };
 
 struct Rollout {
   std::vector<int32_t> prompt,
       answer;               // the answer's last token is the eos where it ended by itself
   std::vector<float> logp;  // of each token of the answer
+  /// Where they are kept: the experts of each token but the last, which never went through the
+  /// model, MoE layer after layer; of each token of the answer the tokens that could be drawn.
+  std::vector<uint16_t> experts;
+  std::vector<std::vector<int32_t>> sampling_sets;
   FinishReason finish = FinishReason::kNone;
   uint64_t seed = 0,
            stream = 0;  // draw it again: the same prompt, seed and stream on the same weights

@@ -28,6 +28,39 @@ RolloutBatch::RolloutBatch(std::span<const PromptAnswer> rows) {
     n_places_ += lengths_.back();
     n_answer_tokens_ += answer;
   }
+  lay_experts(rows);
+  lay_sampling_sets(rows);
+}
+
+void RolloutBatch::lay_experts(std::span<const PromptAnswer> rows) {
+  for (const PromptAnswer& r : rows) {
+    if (r.experts.empty()) continue;
+    const auto n = static_cast<int64_t>(r.experts.size());
+    FATHOM_CHECK(n % (r.n_tokens() - 1) == 0);
+    experts_of_place_ = n / (r.n_tokens() - 1);
+  }
+  if (experts_of_place_ == 0) return;
+  for (const PromptAnswer& r : rows) {
+    const auto n = (r.n_tokens() - 1) * experts_of_place_;
+    if (r.experts.empty()) {
+      experts_.insert(experts_.end(), n, -1);
+    } else {
+      FATHOM_CHECK(static_cast<int64_t>(r.experts.size()) == n);
+      experts_.insert(experts_.end(), r.experts.begin(), r.experts.end());
+    }
+  }
+}
+
+void RolloutBatch::lay_sampling_sets(std::span<const PromptAnswer> rows) {
+  const auto any = [](const PromptAnswer& r) { return !r.sampling_sets.empty(); };
+  if (std::none_of(rows.begin(), rows.end(), any)) return;
+  sampling_sets_.resize(n_places_);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto& sets = rows[i].sampling_sets;
+    if (sets.empty()) continue;
+    FATHOM_CHECK(static_cast<int64_t>(sets.size()) == spans_[i].length());
+    std::copy(sets.begin(), sets.end(), sampling_sets_.begin() + spans_[i].begin);
+  }
 }
 
 TrainBatch RolloutBatch::batch() const {
@@ -36,6 +69,9 @@ TrainBatch RolloutBatch::batch() const {
   b.tokens = View<const int32_t>(tokens_.data(), {n, stride_});
   b.loss_weights = View<const float>(loss_weights_.data(), {n, stride_ - 1});
   b.lengths = View<const int32_t>(lengths_.data(), {n});
+  if (!experts_.empty())
+    b.experts = View<const int32_t>(experts_.data(), {n_places_, experts_of_place_});
+  b.sampling_sets = sampling_sets_;
   return b;
 }
 

@@ -16,6 +16,11 @@ namespace fathom {
 /// One sequence: what was given, and what is learnt from.
 struct PromptAnswer {
   std::span<const int32_t> prompt, answer;
+  /// What the sequence was sampled with and is computed with again (TrainBatch): the experts of
+  /// every token but the last, and for each token of the answer those that could be drawn. Empty:
+  /// neither.
+  std::span<const uint16_t> experts = {};
+  std::span<const std::vector<int32_t>> sampling_sets = {};
   int64_t n_tokens() const { return static_cast<int64_t>(prompt.size() + answer.size()); }
 };
 
@@ -39,9 +44,16 @@ class RolloutBatch {
   std::vector<float> at_places(std::span<const std::span<const float>> values) const;
 
  private:
+  void lay_experts(std::span<const PromptAnswer> rows);
+  void lay_sampling_sets(std::span<const PromptAnswer> rows);
+
   std::vector<int32_t> tokens_, lengths_;  // tokens_ [n_rows, stride_]
   std::vector<float> loss_weights_;        // [n_rows, stride_ - 1]
   std::vector<RolloutSpan> spans_;
+  std::vector<int32_t>
+      experts_;  // [n_places, experts_of_place_], -1 where a row has none; or empty
+  std::vector<std::vector<int32_t>> sampling_sets_;  // of each place; or empty
+  int64_t experts_of_place_ = 0;
   int64_t stride_ = 0, n_places_ = 0, n_answer_tokens_ = 0;
 };
 

@@ -16,26 +16,28 @@ namespace fs = std::filesystem;
 std::string record_line(const RolloutGroup& group, const ScoredRollout& r,
                         const Tokenizer& tokenizer) {
   const Problem& p = group.posed.problem;
-  const nlohmann::ordered_json j = {{"environment", group.posed.environment->name()},
-                                    {"problem_seed", p.seed},
-                                    {"difficulty", p.difficulty},
-                                    {"split", split_name(p.split)},
-                                    {"kind", p.kind},
-                                    {"completion", completion_text(tokenizer, r.rollout.answer)},
-                                    {"reward", r.reward},
-                                    {"correct", r.score.correct},
-                                    {"well_formed", r.score.well_formed},
-                                    {"declined", r.score.declined},
-                                    {"why", r.score.why},
-                                    {"advantage", r.advantage},
-                                    {"counts", r.counts},
-                                    {"finish", finish_reason_name(r.rollout.finish)},
-                                    {"seed", r.rollout.seed},
-                                    {"stream", r.rollout.stream},
-                                    {"weight_version", r.rollout.weight_version},
-                                    {"prompt_ids", r.rollout.prompt},
-                                    {"answer_ids", r.rollout.answer},
-                                    {"logp", r.rollout.logp}};
+  nlohmann::ordered_json j = {{"environment", group.posed.environment->name()},
+                              {"problem_seed", p.seed},
+                              {"difficulty", p.difficulty},
+                              {"split", split_name(p.split)},
+                              {"kind", p.kind},
+                              {"completion", completion_text(tokenizer, r.rollout.answer)},
+                              {"reward", r.reward},
+                              {"correct", r.score.correct},
+                              {"well_formed", r.score.well_formed},
+                              {"declined", r.score.declined},
+                              {"why", r.score.why},
+                              {"advantage", r.advantage},
+                              {"counts", r.counts},
+                              {"finish", finish_reason_name(r.rollout.finish)},
+                              {"seed", r.rollout.seed},
+                              {"stream", r.rollout.stream},
+                              {"weight_version", r.rollout.weight_version},
+                              {"prompt_ids", r.rollout.prompt},
+                              {"answer_ids", r.rollout.answer},
+                              {"logp", r.rollout.logp}};
+  if (!r.rollout.experts.empty()) j["expert_ids"] = r.rollout.experts;
+  if (!r.rollout.sampling_sets.empty()) j["sampling_sets"] = r.rollout.sampling_sets;
   return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

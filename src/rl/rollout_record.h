@@ -1,7 +1,7 @@
 // Rollout records: rollouts/step-00000050.jsonl, one line a rollout, enough to draw it again (its
-// tokens, seed, stream and the version of the weights) and to see why it got its reward. In exact
-// numerics the same weights, prompt, seed and stream give the same tokens, log-probabilities and
-// experts to the bit, so neither logits nor routing need be kept.
+// tokens, seed, stream and the version of the weights), to compute it again (log-probabilities;
+// expert_ids, flat: of each token but the last, MoE layer after layer; sampling_sets of each token
+// of the answer, an empty one for the whole vocabulary) and to see why it got its reward.
 #pragma once
 
 #include <filesystem>

@@ -73,6 +73,8 @@ class StepSampler {
     how.seed = Rng(static_cast<uint64_t>(config_.train.seed), kRolloutSeedStream)
                    .bits(static_cast<uint64_t>(plan_.step));
     how.weight_version = plan_.weight_version;
+    how.keep_experts = plan_.recorded || config_.rl.keep_routing;
+    how.keep_sampling_sets = config_.rl.keep_sampling_mask;
     const int64_t size = config_.rl.group_size;
     std::vector<RolloutRequest> requests;
     for (size_t g = begin; g < step_.groups.size(); ++g) {
@@ -191,7 +193,7 @@ double overlong_punishment(int64_t n_tokens, int64_t most, int64_t buffer) {
   return -std::clamp(over / static_cast<double>(buffer), 0.0, 1.0);
 }
 
-std::vector<UpdateRow> RolloutStep::rows() const {
+std::vector<UpdateRow> RolloutStep::rows(const RlConfig::RlSection& how) const {
   std::vector<UpdateRow> rows;
   int64_t n_groups = 0;
   for (const RolloutGroup& group : groups) {
@@ -201,6 +203,8 @@ std::vector<UpdateRow> RolloutStep::rows() const {
       if (r.retokenised.empty()) {
         rows.push_back(
             {{r.rollout.prompt, r.rollout.answer}, r.rollout.logp, r.advantage, n_groups});
+        if (how.keep_routing) rows.back().tokens.experts = r.rollout.experts;
+        rows.back().tokens.sampling_sets = r.rollout.sampling_sets;
       } else {
         rows.push_back({{r.rollout.prompt, r.retokenised}, {}, r.advantage, n_groups});
       }

@@ -34,6 +34,7 @@ struct RolloutGroup {
 /// What the step's problems and rewards are drawn by.
 struct RolloutPlan {
   int64_t step = 0, weight_version = 0;
+  bool recorded = false;  // experts and sampling sets are kept, for the record
   double dense = 0;
   int difficulty_min = 1, difficulty_max = 1;
 };
@@ -45,7 +46,7 @@ struct RolloutStep {
   double seconds_reward = 0;
 
   /// Rows of the update; they point into this.
-  std::vector<UpdateRow> rows() const;
+  std::vector<UpdateRow> rows(const RlConfig::RlSection& how) const;
   /// Fills what the rollouts say of a step.
   void describe(RlStepRecord& record) const;
 };

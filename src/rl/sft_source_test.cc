@@ -8,11 +8,11 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/test_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "rl/rollout_batch.h"
 #include "rl/test_support.h"
 #include "train/snapshot.h"
-#include "base/test_folder.h"
 #include "train/train.h"
 
 namespace fathom {

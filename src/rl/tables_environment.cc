@@ -33,6 +33,10 @@ class TablesEnvironment final : public Environment {
     return tables_demonstration(
         build_tables_problem(problem.seed, problem.difficulty, problem.split, false));
   }
+
+  std::string document(uint64_t seed, int difficulty, Split split, int n_questions) const override {
+    return tables_document(seed, difficulty, split, n_questions);
+  }
 };
 
 }  // namespace

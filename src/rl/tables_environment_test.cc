@@ -77,6 +77,29 @@ TEST(TablesEnvironment, AProblemIsAFunctionOfItsSeed) {
   EXPECT_EQ(std::set<std::string>(first.begin(), first.end()).size(), first.size());
 }
 
+TEST(TablesEnvironment, ADocumentAsksAboutItsTablesAsAPromptWould) {
+  const auto environment = make_environment("tables").value();
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    const int difficulty = static_cast<int>(seed % 6);
+    const std::string text = environment->document(seed, difficulty, Split::kTrain, 4);
+    EXPECT_EQ(text, environment->document(seed, difficulty, Split::kTrain, 4));
+    size_t n_thoughts = 0;
+    for (size_t at = text.find("\n<think>\n"); at != text.npos;
+         at = text.find("\n<think>\n", at + 1))
+      ++n_thoughts;
+    EXPECT_EQ(n_thoughts, 4u) << text;
+    // The tables stand there once.
+    EXPECT_TRUE(text.starts_with("table "));
+    const std::string first = text.substr(0, text.find('\n') + 1);
+    EXPECT_EQ(text.find("\n" + first), text.npos) << text;
+    for (const TablesProblem& p : build_tables_problems(seed, difficulty, Split::kTrain, 4)) {
+      EXPECT_NE(text.find("\n" + p.question + "\n<think>\n" + tables_demonstration(p) + "\n"),
+                text.npos)
+          << text;
+    }
+  }
+}
+
 TEST(TablesEnvironment, SplitsKeepOutOfTrainingWhatTheyHoldOut) {
   std::set<std::string> train_domains, train_families;
   const auto held_out = [](const TablesProblem& p) {  // the sentence of the file that was filled

@@ -22,22 +22,39 @@ class ProblemMaker {
   ProblemMaker(uint64_t seed, int difficulty, Split split, bool answerable)
       : draw_(seed, static_cast<uint64_t>(split) * 64 + static_cast<uint64_t>(difficulty)),
         difficulty_(difficulty),
-        split_(split) {
-    unanswerable_ = !answerable && draw_.chance(kUnanswerable);
-    offtopic_ = unanswerable_ && draw_.chance(kOfftopic);
-  }
+        split_(split),
+        answerable_(answerable) {}
 
   TablesProblem make() {
+    draw_act();
     for (int i = 0; i < 500; ++i) {
-      p_ = {};
       const bool held_out = split_ == Split::kSchema || split_ == Split::kSchemaAndPhrasing;
-      p_.schema = sample_schema(draw_, {held_out, difficulty_ == kMaxDifficulty});
-      if (offtopic_ ? make_offtopic() : make_query()) return std::move(p_);
+      if (ask_about(sample_schema(draw_, {held_out, difficulty_ == kMaxDifficulty})))
+        return std::move(p_);
     }
     FATHOM_CHECK(false);
   }
 
+  // Another question about the same tables; none where 20 tries find none.
+  std::optional<TablesProblem> make_about(const TableSchema& schema) {
+    draw_act();
+    for (int i = 0; i < 20; ++i)
+      if (ask_about(schema)) return std::move(p_);
+    return std::nullopt;
+  }
+
  private:
+  void draw_act() {
+    unanswerable_ = !answerable_ && draw_.chance(kUnanswerable);
+    offtopic_ = unanswerable_ && draw_.chance(kOfftopic);
+  }
+
+  bool ask_about(TableSchema schema) {
+    p_ = {};
+    p_.schema = std::move(schema);
+    return offtopic_ ? make_offtopic() : make_query();
+  }
+
   bool make_offtopic() {
     auto [question, term] = offtopic_question(draw_, p_.schema, holds_out_phrasing(split_));
     p_.question = question;
@@ -102,7 +119,7 @@ class ProblemMaker {
   Draw draw_;
   int difficulty_;
   Split split_;
-  bool unanswerable_ = false, offtopic_ = false;
+  bool answerable_, unanswerable_ = false, offtopic_ = false;
   TablesProblem p_;
 };
 
@@ -110,6 +127,40 @@ class ProblemMaker {
 
 TablesProblem build_tables_problem(uint64_t seed, int difficulty, Split split, bool answerable) {
   return ProblemMaker(seed, std::clamp(difficulty, 0, kMaxDifficulty), split, answerable).make();
+}
+
+std::vector<TablesProblem> build_tables_problems(uint64_t seed, int difficulty, Split split,
+                                                 int n) {
+  ProblemMaker maker(seed, std::clamp(difficulty, 0, kMaxDifficulty), split, false);
+  std::vector<TablesProblem> problems = {maker.make()};
+  const TableSchema schema = problems[0].schema;
+  while (static_cast<int>(problems.size()) < n) {
+    std::optional<TablesProblem> next = maker.make_about(schema);
+    if (!next.has_value()) break;
+    problems.push_back(*std::move(next));
+  }
+  return problems;
+}
+
+std::string tables_document(uint64_t seed, int difficulty, Split split, int n) {
+  const std::vector<TablesProblem> problems = build_tables_problems(seed, difficulty, split, n);
+  std::vector<TableFilter> filters;
+  for (const TablesProblem& p : problems) {
+    const std::vector<TableFilter> rows =
+        p.missing.empty() ? row_filters(p.query) : p.query.filters;
+    filters.insert(filters.end(), rows.begin(), rows.end());
+  }
+  Draw draw(seed, kPromptStream);
+  const auto database = make_database(draw, problems[0].schema, {draw.between(8, 20), &filters});
+  SchemaTextOptions columns;
+  columns.layout = SchemaLayout::kColumns;
+  std::string text = schema_text(*database, "", columns).value();
+  const size_t n_schema = text.size();
+  for (const TablesProblem& p : problems) {
+    const std::string prompt = table_question(*database, p.question, TaskPrompt::kShort).value();
+    text += prompt.substr(n_schema) + "\n<think>\n" + tables_demonstration(p) + "\n";
+  }
+  return text;
 }
 
 std::unique_ptr<Database> prompt_database(const TablesProblem& problem, uint64_t seed) {

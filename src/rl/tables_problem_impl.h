@@ -23,6 +23,11 @@ struct TablesProblem {
 
 /// A function of its arguments alone. `answerable`: never a question that must be declined.
 TablesProblem build_tables_problem(uint64_t seed, int difficulty, Split split, bool answerable);
+/// Up to n problems about the same tables.
+std::vector<TablesProblem> build_tables_problems(uint64_t seed, int difficulty, Split split, int n);
+/// A text to pretrain on: the tables once, then each question as a prompt has it and its worked
+/// answer.
+std::string tables_document(uint64_t seed, int difficulty, Split split, int n);
 /// The database whose tables the prompt shows.
 std::unique_ptr<Database> prompt_database(const TablesProblem& problem, uint64_t seed);
 std::string tables_demonstration(const TablesProblem& problem);

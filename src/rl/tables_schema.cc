@@ -76,8 +76,8 @@ std::string invented_word(Draw& draw) {
   return word + draw.pick(kEnd);
 }
 
-std::unique_ptr<Concept> invented_concept(Draw& draw) {
-  auto c = std::make_unique<Concept>();
+std::shared_ptr<Concept> invented_concept(Draw& draw) {
+  auto c = std::make_shared<Concept>();
   c->names = {invented_word(draw)};
   if (draw.chance(0.3)) c->names[0] += draw.chance(0.5) ? " level" : " type";
   c->key = "invented " + c->names[0];

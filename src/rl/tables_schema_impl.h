@@ -36,7 +36,7 @@ struct SchemaTable {
 struct TableSchema {
   const Domain* domain = nullptr;
   std::vector<SchemaTable> tables = {};  // two: the first names rows of the second
-  std::vector<std::unique_ptr<Concept>> invented = {};
+  std::vector<std::shared_ptr<Concept>> invented = {};
   int first_year = 2022, last_year = 2024;  // of the dates
 };
 

@@ -66,15 +66,22 @@ void add_line(Columns& c, const Json& line) {
   c.last = line;
 }
 
-Columns read_columns(const std::string& log) {
-  Columns c;
+// Those that are objects: a line may be half-written.
+std::vector<Json> log_lines(const std::string& log) {
+  std::vector<Json> lines;
   for (size_t at = 0; at < log.size();) {
     const size_t end = std::min(log.find('\n', at), log.size());
-    const Json line =
+    Json line =
         Json::parse(log.begin() + at, log.begin() + end, nullptr, /*allow_exceptions=*/false);
-    if (line.is_object()) add_line(c, line);
+    if (line.is_object()) lines.push_back(std::move(line));
     at = end + 1;
   }
+  return lines;
+}
+
+Columns read_columns(const std::string& log) {
+  Columns c;
+  for (const Json& line : log_lines(log)) add_line(c, line);
   return c;
 }
 
@@ -129,6 +136,14 @@ std::string summary(const Columns& c) {
   return "<dl>" + cells + "</dl>";
 }
 
+// As it may stand in a script element.
+std::string script_text(const Json& data) {
+  std::string text = data.dump(-1, ' ', false, Json::error_handler_t::replace);
+  for (size_t at = 0; (at = text.find("</", at)) != std::string::npos; at += 3)
+    text.replace(at, 2, "<\\/");
+  return text;
+}
+
 std::string page_data(const Columns& c) {
   Json data;
   for (size_t f = 0; f < std::size(kFields); ++f) data["fields"][kFields[f]] = thinned(c.fields[f]);
@@ -136,13 +151,115 @@ std::string page_data(const Columns& c) {
   data["layer_maxvio"] = Json::array();
   for (const auto& x : c.layer_maxvio) data["layer_maxvio"].push_back(thinned(x));
   data["validation"] = c.validation;
-  std::string text = data.dump(-1, ' ', false, Json::error_handler_t::replace);
-  for (size_t at = 0; (at = text.find("</", at)) != std::string::npos; at += 3)
-    text.replace(at, 2, "<\\/");
-  return text;
+  return script_text(data);
+}
+
+// ---- Several runs ----
+
+struct ComparedField {
+  const char *key, *title, *unit;  // unit: "%" for a share
+  bool from_zero;
+};
+constexpr ComparedField kCompared[] = {
+    {"reward_mean", "Reward, mean of the rollouts", "", false},
+    {"correct", "Right answers, share", "%", true},
+    {"logp_mismatch_max", "Largest difference of log-probabilities, rollout and trainer", "", true},
+    {"masked", "Tokens that the remedy leaves out, share", "%", true},
+    {"clipped", "Tokens clipped, share", "%", true},
+    {"grad_norm", "Gradient norm before clipping", "", true},
+    {"entropy", "Entropy of the policy, nats per token", "", true},
+    {"length_mean", "Tokens of an answer", "", true},
+    {"rollout_tokens_per_s", "Tokens of answers per second", "", true},
+};
+constexpr size_t kColors = 8;  // --s0 to --s7; then the lines are dashed
+
+using RunLines = std::vector<Json>;
+
+std::vector<double> column_of(const RunLines& lines, const char* key) {
+  std::vector<double> x;
+  for (const Json& line : lines) x.push_back(number(line, key));
+  return x;
+}
+
+double mean_of_end(const std::vector<double>& x) {
+  double sum = 0;
+  int n = 0;
+  for (size_t i = x.size() - std::max<size_t>(1, x.size() / 10); i < x.size(); ++i) {
+    if (std::isfinite(x[i])) sum += x[i], ++n;
+  }
+  return n == 0 ? NAN : sum / n;
+}
+
+std::string line_style(size_t run) {
+  return fmt::format("border-top-color:var(--s{});border-top-style:{}", run % kColors,
+                     run < kColors ? "solid" : "dashed");
+}
+
+std::string comparison_table(const std::vector<ComparedRun>& runs,
+                             const std::vector<RunLines>& lines) {
+  std::string html = "<div class=\"wide\"><table><tr><th>run</th><th>steps</th>";
+  for (const ComparedField& f : kCompared)
+    html += fmt::format("<th>{}</th>", html_escaped(f.title));
+  html += "</tr>";
+  for (size_t i = 0; i < runs.size(); ++i) {
+    html += fmt::format("<tr><td><i style=\"{}\"></i>{}</td><td>{}</td>", line_style(i),
+                        html_escaped(runs[i].name), lines[i].size());
+    for (const ComparedField& f : kCompared) {
+      const double x = mean_of_end(column_of(lines[i], f.key));
+      const bool share = *f.unit != 0;
+      html += fmt::format("<td>{}</td>", std::isnan(x) ? "\u2013"
+                                         : share       ? fmt::format("{:.1f} %", 100 * x)
+                                                       : fmt::format("{:.4g}", x));
+    }
+    html += "</tr>";
+  }
+  return html + "</table></div>";
+}
+
+Json comparison_data(const std::vector<ComparedRun>& runs, const std::vector<RunLines>& lines) {
+  Json data = {{"fields", {{"step", Json::array()}}},
+               {"layers", Json::array()},
+               {"layer_maxvio", Json::array()},
+               {"validation", Json::array()},
+               {"charts", Json::array()}};
+  const auto longest = std::max_element(lines.begin(), lines.end(),
+                                        [](auto& a, auto& b) { return a.size() < b.size(); });
+  data["fields"]["step"] = thinned(column_of(*longest, "step"));
+  for (const ComparedField& f : kCompared) {
+    Json chart = {{"title", f.title}, {"zero", f.from_zero}, {"lines", Json::array()}};
+    for (size_t i = 0; i < runs.size(); ++i) {
+      std::vector<double> x = column_of(lines[i], f.key);
+      x.resize(longest->size(), NAN);  // so that all are thinned alike
+      chart["lines"].push_back({{"name", runs[i].name},
+                                {"ys", thinned(x)},
+                                {"color", fmt::format("s{}", i % kColors)},
+                                {"dash", i < kColors ? "" : "5 4"},
+                                {"val", false}});
+    }
+    data["charts"].push_back(std::move(chart));
+  }
+  return data;
 }
 
 }  // namespace
+
+Status write_comparison(const std::filesystem::path& path, const std::string& title,
+                        const std::vector<ComparedRun>& runs) {
+  std::vector<RunLines> lines;
+  for (const ComparedRun& run : runs) {
+    FATHOM_ASSIGN_OR_RETURN(const std::string log, read_file(run.directory.log()));
+    lines.push_back(log_lines(log));
+    if (lines.back().empty())
+      return Status::error(run.directory.log().string() + ": at least one step wanted, none found");
+  }
+  const auto settings = read_file(runs.front().directory.run_toml());
+  return write_file_atomic(
+      path, report_page({.title = html_escaped(title),
+                         .summary = comparison_table(runs, lines),
+                         .settings = html_escaped(settings.ok() ? settings.value() : ""),
+                         .data = script_text(comparison_data(runs, lines)),
+                         .compares = true}));
+}
 
 Status write_report(const RunDirectory& directory) {
   auto log = read_file(directory.log());
@@ -156,7 +273,8 @@ Status write_report(const RunDirectory& directory) {
       report_page({.title = html_escaped(name),
                    .summary = summary(columns),
                    .settings = html_escaped(settings.ok() ? settings.value() : ""),
-                   .data = page_data(columns)}));
+                   .data = page_data(columns),
+                   .compares = false}));
 }
 
 }  // namespace fathom

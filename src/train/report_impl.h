@@ -9,6 +9,7 @@ namespace fathom {
 /// script element.
 struct ReportParts {
   std::string title, summary, settings, data;
+  bool compares = false;  // several runs, by steps alone
 };
 
 std::string report_page(const ReportParts& parts);

@@ -8,9 +8,11 @@ namespace {
 
 const char* const kStyle = R"css(
 :root { color-scheme: light dark; --ink: #1c2024; --soft: #667; --line: #dde; --card: #fff; --page: #f6f7f9;
-  --a: #1f5fbf; --b: #c2571a; --c: #2c8a57; --thin: #9ab; }
+  --a: #1f5fbf; --b: #c2571a; --c: #2c8a57; --thin: #9ab;
+  --s0: #1f5fbf; --s1: #c2571a; --s2: #2c8a57; --s3: #8b3fae; --s4: #a3850c; --s5: #b3284f; --s6: #16838f; --s7: #6b6f76; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #9aa3b2; --line: #313846; --card: #1b2029; --page: #12161c;
-  --a: #78aaf5; --b: #f0995c; --c: #6fcf97; --thin: #54627a; } }
+  --a: #78aaf5; --b: #f0995c; --c: #6fcf97; --thin: #54627a;
+  --s0: #78aaf5; --s1: #f0995c; --s2: #6fcf97; --s3: #c792ea; --s4: #dcc05a; --s5: #f07a9a; --s6: #5fc9d6; --s7: #a4abb8; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 84rem; padding: 1rem; background: var(--page); color: var(--ink); font: 15px/1.45 system-ui, sans-serif; }
 h1 { font-size: 1.35rem; margin: .3rem 0 .8rem; overflow-wrap: anywhere; }
@@ -25,6 +27,9 @@ figcaption i { font-style: normal; margin-left: .7rem; }
 svg { display: block; width: 100%; height: 210px; touch-action: pan-y; }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; } svg .grid { stroke: var(--line); } svg .mark { stroke: var(--soft); stroke-dasharray: 3 3; }
 svg path { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
+table { border-collapse: collapse; margin: 0 0 1rem; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
+th, td { padding: .25rem .8rem .25rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); } th:first-child, td:first-child { text-align: left; }
+th { color: var(--soft); font-weight: 400; font-size: .8rem; } td i { display: inline-block; width: 1.6rem; margin-right: .5rem; border-top: 3px solid; vertical-align: middle; }
 details { margin-top: 1rem; } pre { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; font-size: .85rem; }
 p { max-width: 48rem; color: var(--soft); }
 )css";
@@ -45,7 +50,7 @@ const varies = ys => some(ys) && ys.some(y => y !== null && y !== ys[0]);
 const line = (name, ys, color) => ({ name, ys, color, val: false });
 const held = (name, ys, color) => ({ name, ys, color, val: true });
 const layers = data.layer_maxvio.map((ys, i) => ({ name: 'layer ' + data.layers[i], ys, color: 'thin', val: false, quiet: true }));
-const charts = [
+const charts = data.charts || [
   { title: 'Reward, mean of the rollouts', lines: [line('reward', F.reward_mean, 'a')] },
   { title: 'Right answers, share', lines: [line('of the rollouts', F.correct, 'a'), line('groups with one', F.pass_k, 'b')], zero: true },
   { title: 'Tokens of an answer', lines: [line('mean', F.length_mean, 'a')], zero: true },
@@ -122,7 +127,7 @@ function draw(chart) {
     const at = l.val ? axis.val.map(x => x * axis.scale) : xs;
     let d = '', pen = false;
     l.ys.forEach((y, i) => { if (y === null) pen = false; else { d += (pen ? 'L' : 'M') + px(at[i]).toFixed(1) + ' ' + py(y).toFixed(1); pen = true; } });
-    const style = `stroke: var(--${l.color})` + (l.quiet ? '; stroke-width: 1; opacity: .55' : '');
+    const style = `stroke: var(--${l.color})` + (l.dash ? `; stroke-dasharray: ${l.dash}` : '') + (l.quiet ? '; stroke-width: 1; opacity: .55' : '');
     svg.append(node('path', { d, style, 'clip-path': `url(#${clip})` }));
     if (l.val) l.ys.forEach((y, i) => { if (y !== null) svg.append(node('circle', { cx: px(at[i]), cy: py(y), r: 2.5, fill: `var(--${l.color})` })); });
   }
@@ -132,7 +137,7 @@ function draw(chart) {
   const read = x => {
     chart.readout.replaceChildren();
     for (const l of lines) {
-      if (l.quiet) continue;
+      if (l.quiet || (data.charts && x === null)) continue;
       const at = l.val ? axis.val.map(a => a * axis.scale) : xs, i = x === null ? l.ys.length - 1 : nearest(at, x), n = document.createElement('i');
       n.style.color = `var(--${l.color})`;
       n.textContent = (lines.length > 1 ? l.name + ' ' : '') + short(l.ys[i]);
@@ -168,27 +173,36 @@ let width = 0;
 new ResizeObserver(() => { if (width !== main.clientWidth) { width = main.clientWidth; all(); } }).observe(main);
 )js";
 
+constexpr const char* kMain =
+    "<main></main>\n<noscript><p>The curves are drawn by a script in this page; log.jsonl beside "
+    "it holds the numbers.</p></noscript>\n";
+
+const std::string kOneRun =
+    std::string(
+        "\n<fieldset><label><input type=\"radio\" name=\"x\" value=\"step\" checked> steps</label>"
+        "<label><input type=\"radio\" name=\"x\" value=\"tokens\"> tokens</label>"
+        "<label><input type=\"radio\" name=\"x\" value=\"seconds\"> hours</label></fieldset>\n") +
+    kMain +
+    "<p>MFU is model FLOPs per token (forward and backward, recomputation not counted) times "
+    "tokens per second, over the machine's peak as "
+    "measured at the start or stated in log.peak_flops. Held-out bits per byte is the sum of the "
+    "losses of all predicted tokens over ln 2 and "
+    "the bytes of their text. Each point of a long run is a mean over neighbouring steps.</p>\n";
+
+const std::string kComparison = std::string("\n") + kMain +
+                                "<p>By steps. The table has means over the last tenth of them. The "
+                                "settings are those of the first run.</p>\n";
+
 }  // namespace
 
 std::string report_page(const ReportParts& parts) {
   return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
          parts.title + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<h1>" +
-         parts.title + "</h1>\n" + parts.summary +
-         "\n<fieldset><label><input type=\"radio\" name=\"x\" value=\"step\" checked> steps</label>"
-         "<label><input type=\"radio\" name=\"x\" value=\"tokens\"> tokens</label>"
-         "<label><input type=\"radio\" name=\"x\" value=\"seconds\"> hours</label></fieldset>\n"
-         "<main></main>\n<noscript><p>The curves are drawn by a script in this page; log.jsonl "
-         "beside it holds the numbers.</p></noscript>\n"
-         "<p>MFU is model FLOPs per token (forward and backward, recomputation not counted) times "
-         "tokens per second, over the machine's "
-         "peak as measured at the start or stated in log.peak_flops. Held-out bits per byte is the "
-         "sum of the losses of all predicted "
-         "tokens over ln 2 and the bytes of their text. Each point of a long run is a mean over "
-         "neighbouring steps.</p>\n"
-         "<details><summary>run.toml</summary><pre>" +
-         parts.settings + "</pre></details>\n<script type=\"application/json\" id=\"data\">" +
-         parts.data + "</script>\n<script>" + kScript + "</script>\n</body>\n</html>\n";
+         parts.title + "</h1>\n" + parts.summary + (parts.compares ? kComparison : kOneRun) +
+         "<details><summary>run.toml</summary><pre>" + parts.settings +
+         "</pre></details>\n<script type=\"application/json\" id=\"data\">" + parts.data +
+         "</script>\n<script>" + kScript + "</script>\n</body>\n</html>\n";
 }
 
 }  // namespace fathom

@@ -1,5 +1,6 @@
 #include "train/report.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -80,6 +81,35 @@ TEST_F(Report, ARunWithoutAStepHasAPageThatSaysSo) {
   EXPECT_NE(page().find("No step has been taken yet."), std::string::npos);
   folder_.write("log.jsonl", "{\"step\":1,\"lo");
   EXPECT_NE(page().find("No step has been taken yet."), std::string::npos);
+}
+
+TEST_F(Report, RunsAreComparedByTheEndsOfTheirLogs) {
+  std::string first, second;
+  for (int i = 1; i <= 40; ++i) {
+    first +=
+        fmt::format("{{\"step\":{},\"reward_mean\":{},\"masked\":0.25}}\n", i, i <= 36 ? 0.0 : 0.5);
+    if (i <= 20) second += fmt::format("{{\"step\":{},\"reward_mean\":-1.5}}\n", i);
+  }
+  std::filesystem::create_directory(folder_.path() / "a");
+  std::filesystem::create_directory(folder_.path() / "b");
+  folder_.write("a/log.jsonl", first);
+  folder_.write("a/run.toml", "x = \"<1>\"\n");
+  folder_.write("b/log.jsonl", second + "{\"step\":21,\"rew");
+  const auto page = folder_.path() / "report.html";
+  ASSERT_TRUE(write_comparison(
+                  page, "a & b",
+                  {{"fp8, <none>", {folder_.path() / "a"}}, {"fp8, tis", {folder_.path() / "b"}}})
+                  .ok());
+  const std::string html = read_file(page).value();
+  for (const char* part :
+       {"a &amp; b", "fp8, &lt;none&gt;</td><td>40</td><td>0.5</td>", "<td>25.0 %</td>",
+        "fp8, tis</td><td>20</td><td>-1.5</td>", "x = &quot;&lt;1&gt;&quot;"})
+    EXPECT_NE(html.find(part), std::string::npos) << part;
+  EXPECT_EQ(html.find("fp8, <none></"), std::string::npos);
+  folder_.write("b/log.jsonl", "");
+  const Status none = write_comparison(page, "a & b", {{"b", {folder_.path() / "b"}}});
+  EXPECT_TRUE(none.message().ends_with("b/log.jsonl: at least one step wanted, none found"))
+      << none.message();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "base/threads.h"
@@ -46,6 +47,17 @@ void gradient_row(D* d, const float* e, int64_t vocab, int32_t target, float log
 float log_softmax_at(const float* logits, int64_t vocab, int32_t id) {
   FATHOM_CHECK(id >= 0 && id < vocab);
   return log_probability(logits[id], row_sums(nullptr, logits, vocab));
+}
+
+void keep_sampling_set(float* logits, int64_t vocab, std::span<const int32_t> set) {
+  if (set.empty()) return;
+  std::vector<float> kept;
+  for (const int32_t id : set) {
+    FATHOM_CHECK(id >= 0 && id < vocab);
+    kept.push_back(logits[id]);
+  }
+  std::fill_n(logits, vocab, -std::numeric_limits<float>::infinity());
+  for (size_t i = 0; i < set.size(); ++i) logits[set[i]] = kept[i];
 }
 
 template <typename D>

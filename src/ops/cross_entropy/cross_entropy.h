@@ -2,6 +2,8 @@
 // within a row, in double over rows.
 #pragma once
 
+#include <span>
+
 #include "tensor/view.h"
 
 namespace fathom {
@@ -15,6 +17,11 @@ namespace fathom {
 template <typename D>
 double cross_entropy(View<D> dlogits, View<float> losses, View<const float> logits,
                      View<const int32_t> targets, View<const float> weights, float scale);
+
+/// Makes -inf of the logits [vocab] of all tokens that are not in `set`; an empty set keeps all.
+/// What stands in the softmax then is the distribution that was sampled from, in training and in
+/// sampling alike.
+void keep_sampling_set(float* logits, int64_t vocab, std::span<const int32_t> set);
 
 /// log softmax(logits)[id] of one row of `vocab` values, the same bits as the losses above
 /// (negated).

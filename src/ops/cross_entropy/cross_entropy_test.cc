@@ -111,6 +111,26 @@ TEST(CrossEntropy, MaskedLogitsHaveNoProbabilityAndNanShows) {
   EXPECT_TRUE(std::isnan(log_softmax_at(logits.data(), 3, 2)));
 }
 
+TEST(CrossEntropy, ASamplingSetIsAllThatHasProbabilityAndAllThatHasAGradient) {
+  const int64_t vocab = 300;
+  auto logits = random_values<float>(vocab, 11, 3.0);
+  const std::vector<int32_t> set = {7, 40, 299}, target = {40};
+  double sum = 0;
+  for (const int32_t id : set) sum += std::exp(static_cast<double>(logits[id]));
+  const double want = logits[40] - std::log(sum);
+  auto all = logits;
+  keep_sampling_set(all.data(), vocab, {});
+  EXPECT_EQ(bits_of(all), bits_of(logits));
+  keep_sampling_set(logits.data(), vocab, set);
+  EXPECT_NEAR(log_softmax_at(logits.data(), vocab, 40), want, 1e-6);
+  std::vector<float> d(vocab);
+  cross_entropy<float>(matrix(d, 1, vocab), {}, matrix(logits, 1, vocab), vec(target), {}, 1.0f);
+  for (int32_t id = 0; id < vocab; ++id) {
+    const bool kept = std::find(set.begin(), set.end(), id) != set.end();
+    EXPECT_EQ(d[id] != 0, kept) << id;
+  }
+}
+
 TEST(CrossEntropy, ARowsBitsDependOnThatRowAlone) {
   for (int64_t vocab : {24, 5000}) {
     const int64_t n = 50, stride = vocab + 8;

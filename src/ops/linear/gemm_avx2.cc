@@ -82,26 +82,63 @@ inline void load_chains(__m256 (&acc)[MR][NV], const float* c, int64_t stride, i
   }
 }
 
-template <int MR, int NV>
-inline void store_tile(const GemmTileArgs& t, int64_t row, int64_t col, const __m256 (&acc)[MR][NV]) {
+// A whole tile: plain stores, since AMD's cores take masked ones in microcode, tens of cycles each.
+template <int kStore, int MR, int NV>
+inline __attribute__((always_inline)) void store_whole(const GemmTileArgs& t, int64_t row, int64_t col, const __m256 (&acc)[MR][NV]) {
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) {
-    const int64_t c = col + 8 * v, left = t.n_cols - c;
-    if (left <= 0) break;
-    const __m256i lanes = first_lanes(left);
-    const __m256 bias = t.bias ? _mm256_maskload_ps(t.bias + c, lanes) : _mm256_setzero_ps();
+    const __m256 bias = t.bias ? _mm256_loadu_ps(t.bias + col + 8 * v) : _mm256_setzero_ps();
 #pragma GCC unroll 6
     for (int m = 0; m < MR; ++m) {
       const __m256 x = t.bias ? _mm256_add_ps(acc[m][v], bias) : acc[m][v];
-      const int64_t at = (row + m) * t.out_stride + c;
-      if (t.store == 2) {
-        store_bf16(static_cast<uint16_t*>(t.out) + at, to_bf16(x), left);
-        continue;
+      const int64_t at = (row + m) * t.out_stride + col + 8 * v;
+      if constexpr (kStore == 2) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(static_cast<uint16_t*>(t.out) + at), to_bf16(x));
+      } else {
+        float* p = static_cast<float*>(t.out) + at;
+        _mm256_storeu_ps(p, kStore == 1 ? _mm256_add_ps(_mm256_loadu_ps(p), x) : x);
       }
-      float* p = static_cast<float*>(t.out) + at;
-      _mm256_maskstore_ps(p, lanes, t.store == 1 ? _mm256_add_ps(_mm256_maskload_ps(p, lanes), x) : x);
     }
   }
+}
+
+// Columns [col, n_cols) of one row of a tile at the right edge.
+[[gnu::noinline]] void store_edge(const GemmTileArgs& t, int64_t row, int64_t col, const float* x) {
+  for (int64_t c = col; c < t.n_cols; c += 8, x += 8) {
+    const int64_t left = t.n_cols - c, at = row * t.out_stride + c;
+    const __m256i lanes = first_lanes(left);
+    __m256 v = _mm256_loadu_ps(x);
+    if (t.bias) v = _mm256_add_ps(v, _mm256_maskload_ps(t.bias + c, lanes));
+    if (t.store == 2) {
+      store_bf16(static_cast<uint16_t*>(t.out) + at, to_bf16(v), left);
+      continue;
+    }
+    float* p = static_cast<float*>(t.out) + at;
+    _mm256_maskstore_ps(p, lanes, t.store == 1 ? _mm256_add_ps(_mm256_maskload_ps(p, lanes), v) : v);
+  }
+}
+
+template <int MR, int NV>
+inline __attribute__((always_inline)) void store_tile(const GemmTileArgs& t, int64_t row, int64_t col, const __m256 (&acc)[MR][NV]) {
+  if (t.n_cols - col >= 8 * NV) {
+    if (t.store == 2) return store_whole<2>(t, row, col, acc);
+    return t.store == 1 ? store_whole<1>(t, row, col, acc) : store_whole<0>(t, row, col, acc);
+  }
+#pragma GCC unroll 6
+  for (int m = 0; m < MR; ++m) {
+    alignas(32) float x[8 * NV];
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) _mm256_store_ps(x + 8 * v, acc[m][v]);
+    store_edge(t, row + m, col, x);
+  }
+}
+
+// What the tile will be added to is asked for before its products are taken.
+template <int MR>
+inline void prefetch_tile(const GemmTileArgs& t, int64_t row, int64_t col) {
+  const float* p = static_cast<const float*>(t.out) + row * t.out_stride + col;
+#pragma GCC unroll 6
+  for (int m = 0; m < MR; ++m) _mm_prefetch(reinterpret_cast<const char*>(p + m * t.out_stride), _MM_HINT_T0);
 }
 
 // Widened rows of A for n_words words from `w` on: [k][8] where A is packed, [MR][2 n_words] where its rows lie as they are.
@@ -151,6 +188,7 @@ void rows(const GemmTileArgs& t, int64_t row) {
       a = {reinterpret_cast<const float*>(t.a + row * t.a_row_bytes + w * t.a_word_bytes), t.a_row_bytes / 4, t.a_word_bytes / 4};
     }
     for (int64_t col = 0; col < t.padded_cols; col += 8 * NV) {
+      if (last && t.store == 1) prefetch_tile<MR>(t, row, col);
       __m256 acc[MR][NV];
       if (w > 0) {
         load_chains<MR, NV>(acc, chain + col, 64, 64);

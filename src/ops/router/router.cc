@@ -119,12 +119,14 @@ bool has_shape(View<T> v, int64_t rows, int64_t columns) {
 }  // namespace
 
 void router_forward(RouterOut out, View<const float> logits,
-                    View<const float> e_score_correction_bias, const RouterSpec& spec) {
+                    View<const float> e_score_correction_bias, const RouterSpec& spec,
+                    View<const int32_t> given) {
   check_spec(spec);
   const int64_t n = logits.dim(0), n_experts = spec.n_routed_experts, k = spec.num_experts_per_tok;
   FATHOM_CHECK(has_shape(logits, n, n_experts) && has_shape(out.affinity, n, n_experts));
   FATHOM_CHECK(has_shape(out.expert_ids, n, k) && has_shape(out.weights, n, k));
   FATHOM_CHECK(e_score_correction_bias.empty() || e_score_correction_bias.size() == n_experts);
+  FATHOM_CHECK(given.empty() || has_shape(given, n, k));
   const RouterKernels& kernels = router_kernels();
   const auto score = spec.scoring == RouterScoring::kSigmoid ? kernels.sigmoid : kernels.softmax;
   const float* bias = spec.topk == RouterTopk::kNoauxTc ? e_score_correction_bias.data() : nullptr;
@@ -135,8 +137,12 @@ void router_forward(RouterOut out, View<const float> logits,
       float* affinity = out.affinity.row(t);
       int32_t* ids = out.expert_ids.row(t);
       score(affinity, logits.row(t), n_experts);
-      kernels.choice(choice.data(), affinity, bias, n_experts);
-      choose(ids, choice.data(), spec);
+      if (!given.empty() && given.row(t)[0] >= 0) {
+        std::copy_n(given.row(t), k, ids);
+      } else {
+        kernels.choice(choice.data(), affinity, bias, n_experts);
+        choose(ids, choice.data(), spec);
+      }
       const float scale = weight_scale(affinity, ids, k, w);
       for (int64_t j = 0; j < k; ++j) out.weights.row(t)[j] = affinity[ids[j]] * scale;
     }

@@ -41,8 +41,12 @@ struct RouterOut {
 /// empty Requires: topk_group groups hold at least num_experts_per_tok experts; num_experts_per_tok
 /// and topk_group <= 64. Source: DeepSeek-V3 §2.1.2; DeepSeek-V2 §2.1.2-2.2; golden/README.md items
 /// 6, 7.
+/// given: empty, or [n_tokens, num_experts_per_tok] i32: the choice made elsewhere, which is kept,
+/// order included (V3.2's keep routing, arXiv 2512.02556 §3.1); a row that begins with a negative
+/// id chooses for itself.
 void router_forward(RouterOut out, View<const float> logits,
-                    View<const float> e_score_correction_bias, const RouterSpec& spec);
+                    View<const float> e_score_correction_bias, const RouterSpec& spec,
+                    View<const int32_t> given = {});
 
 /// dlogits [n_tokens, n_routed_experts] f32, overwritten: through the weights of the chosen experts
 /// (the choice itself is constant) plus, where `daffinity` is not empty, the gradient that reaches

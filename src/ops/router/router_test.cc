@@ -80,6 +80,29 @@ TEST(Router, ForwardAgreesWithReference) {
   }
 }
 
+TEST(Router, AChoiceThatIsGivenIsKeptAndWeighedByItsOwnAffinities) {
+  for (const RouterSpec& spec : specs()) {
+    const int64_t n = 5, n_experts = spec.n_routed_experts, k = spec.num_experts_per_tok;
+    const auto logits = random_values<float>(n * n_experts, 14, 1.5);
+    const Routed own = route(logits, {}, spec);
+    std::vector<int32_t> given(n * k);
+    for (int64_t i = 0; i < n * k; ++i)
+      given[i] = static_cast<int32_t>((i / k + 2 * (i % k)) % n_experts);
+    given[3 * k] = -1;  // the fourth token chooses for itself
+    Routed kept(n, spec);
+    router_forward(kept.out(), matrix(logits, n, n_experts), {}, spec, matrix(given, n, k));
+    EXPECT_TRUE(
+        std::equal(own.ids.begin() + 3 * k, own.ids.begin() + 4 * k, kept.ids.begin() + 3 * k));
+    std::copy(own.ids.begin() + 3 * k, own.ids.begin() + 4 * k, given.begin() + 3 * k);
+    EXPECT_EQ(kept.ids, given);
+    std::vector<double> weights(n * k), affinity(n * n_experts);
+    router_weights_ref(weights.data(), affinity.data(), to_double(logits).data(), given.data(), n,
+                       spec);
+    expect_near(kept.weights, weights, 2e-6, 0);
+    expect_near(kept.affinity, affinity, 1e-6, 0);
+  }
+}
+
 TEST(Router, BiasMovesTheChoiceNotTheWeight) {
   const RouterSpec spec{.n_routed_experts = 4, .num_experts_per_tok = 2};
   const std::vector<float> logits = {2.0f, 1.0f, 0.0f, -1.0f};
