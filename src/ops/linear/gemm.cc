@@ -145,7 +145,7 @@ void* gemm_scratch(int slot, int64_t n_bytes) {
     int64_t size = 0;
     ~Slot() { std::free(data); }
   };
-  thread_local Slot slots[8];
+  thread_local Slot slots[10];
   Slot& s = slots[slot];
   if (s.size < n_bytes) {
     std::free(s.data);

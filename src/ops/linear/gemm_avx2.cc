@@ -1,6 +1,6 @@
 // AVX2 kernels of the matrix product, for machines without VDPBF16PS: 6 rows by 16 columns keep 12 chains in flight, enough to hide a
-// multiply-add's latency on two ports. bf16 is widened on the way, B in registers and A once per panel of rows, so both types run at the
-// rate of f32. Few rows take more columns at once instead.
+// multiply-add's latency on two ports. Where rows are many, panels of A and B are widened to f32 before: shifts and masks between the
+// products would take their ports. Few rows widen B in registers and take more columns at once.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -141,9 +141,9 @@ inline void prefetch_tile(const GemmTileArgs& t, int64_t row, int64_t col) {
   for (int m = 0; m < MR; ++m) _mm_prefetch(reinterpret_cast<const char*>(p + m * t.out_stride), _MM_HINT_T0);
 }
 
-// Widened rows of A for n_words words from `w` on: [k][8] where A is packed, [MR][2 n_words] where its rows lie as they are.
+// Widened rows of A for n_words words from `w` on: [k][8] where A is packed, [MR][stride] where its rows lie as they are.
 template <int MR>
-inline PanelA widen(float* panel, const GemmTileArgs& t, int64_t row, int64_t w, int64_t n_words) {
+inline PanelA widen(float* panel, const GemmTileArgs& t, int64_t row, int64_t w, int64_t n_words, int64_t stride) {
   const char* a = t.a + row * t.a_row_bytes + w * t.a_word_bytes;
   if (t.a_word_bytes != 4) {
     const __m256i lanes = first_lanes(MR);
@@ -155,7 +155,7 @@ inline PanelA widen(float* panel, const GemmTileArgs& t, int64_t row, int64_t w,
     return {panel, 1, 8};
   }
   for (int m = 0; m < MR; ++m, a += t.a_row_bytes) {
-    float* to = panel + m * 2 * n_words;
+    float* to = panel + m * stride;
     int64_t i = 0;
     for (; i + 4 <= n_words; i += 4) {
       const __m128i eight = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a + 4 * i));
@@ -169,7 +169,7 @@ inline PanelA widen(float* panel, const GemmTileArgs& t, int64_t row, int64_t w,
       std::memcpy(to + 2 * i + 1, &high, 4);
     }
   }
-  return {panel, 2 * n_words, 1};
+  return {panel, stride, 1};
 }
 
 // MR rows by all columns of the block, in pieces of k so that A's panel stays in L1; chains wait in `chain` between pieces.
@@ -183,7 +183,7 @@ void rows(const GemmTileArgs& t, int64_t row) {
     const bool last = w + n_words >= t.n_words;
     PanelA a;
     if constexpr (kBf16) {
-      a = widen<MR>(panel, t, row, w, n_words);
+      a = widen<MR>(panel, t, row, w, n_words, 2 * n_words);
     } else {
       a = {reinterpret_cast<const float*>(t.a + row * t.a_row_bytes + w * t.a_word_bytes), t.a_row_bytes / 4, t.a_word_bytes / 4};
     }
@@ -218,14 +218,133 @@ void few_rows(const GemmTileArgs& t, int64_t row, int64_t n) {
     case 2: return half ? rows<kBf16, 2, 4>(t, row) : rows<kBf16, 2, 2>(t, row);
     case 3: return rows<kBf16, 3, 2>(t, row);
     case 4: return rows<kBf16, 4, 2>(t, row);
-    default: return rows<kBf16, 5, 2>(t, row);
+    case 5: return rows<kBf16, 5, 2>(t, row);
+    default: return rows<kBf16, 6, 2>(t, row);
+  }
+}
+
+// ---- Many rows ----
+
+constexpr int64_t kManyRows = 12;  // from here on widening B pays
+// Between rows of A's panel: not a power of two, or the broadcasts of a step would all ask for one bank of L1.
+constexpr int64_t kPanelStride = kPanelK + 20;
+
+// B's words of one panel in f32: [k][padded_cols].
+void widen_b(float* to, const uint32_t* b, int64_t padded_cols, int64_t n_words) {
+  for (int64_t w = 0; w < n_words; ++w, b += padded_cols, to += 2 * padded_cols) {
+    for (int64_t c = 0; c < padded_cols; c += 8) {
+      const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + c));
+      _mm256_store_ps(to + c, low_halves(pairs));
+      _mm256_store_ps(to + padded_cols + c, high_halves(pairs));
+    }
+  }
+}
+
+// Rows of A in f32 for the panel of n_words words from `w` on.
+template <bool kBf16, int MR>
+PanelA panel_of(float* panel, const GemmTileArgs& t, int64_t row, int64_t w, int64_t n_words) {
+  if constexpr (kBf16) return widen<MR>(panel, t, row, w, n_words, kPanelStride);
+  const char* a = t.a + row * t.a_row_bytes + w * t.a_word_bytes;
+  if (t.a_word_bytes != 4) return {reinterpret_cast<const float*>(a), t.a_row_bytes / 4, t.a_word_bytes / 4};
+  for (int m = 0; m < MR; ++m, a += t.a_row_bytes) std::memcpy(panel + m * kPanelStride, a, static_cast<size_t>(n_words) * 4);
+  return {panel, kPanelStride, 1};
+}
+
+// Adds the products of n_k elements of k; b in f32. Two pointers into A leave its addresses in few registers.
+template <int MR>
+inline __attribute__((always_inline)) void advance_wide(__m256 (&acc)[MR][2], const PanelA& a, const float* b, int64_t b_stride, int64_t n_k) {
+  constexpr int kUpper = MR < 3 ? MR : 3;
+  const float* p = a.data;
+  const float* q = a.data + kUpper * a.row;
+  for (int64_t k = 0; k < n_k; ++k, p += a.step, q += a.step, b += b_stride) {
+    const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
+#pragma GCC unroll 3
+    for (int m = 0; m < kUpper; ++m) {
+      const __m256 x = _mm256_broadcast_ss(p + m * a.row);
+      acc[m][0] = _mm256_fmadd_ps(x, b0, acc[m][0]);
+      acc[m][1] = _mm256_fmadd_ps(x, b1, acc[m][1]);
+    }
+#pragma GCC unroll 3
+    for (int m = kUpper; m < MR; ++m) {
+      const __m256 x = _mm256_broadcast_ss(q + (m - kUpper) * a.row);
+      acc[m][0] = _mm256_fmadd_ps(x, b0, acc[m][0]);
+      acc[m][1] = _mm256_fmadd_ps(x, b1, acc[m][1]);
+    }
+  }
+}
+
+// One panel of k: B in f32, what stands before it in the chains and what comes after.
+struct WidePanel {
+  const float* b;
+  int64_t word, n_words, n_k;
+  bool first, last;
+  float* chains;  // [n_rows][64], between panels
+};
+
+template <bool kBf16, int MR>
+void wide_rows(const GemmTileArgs& t, const WidePanel& w, float* panel, int64_t row) {
+  const PanelA a = panel_of<kBf16, MR>(panel, t, row, w.word, w.n_words);
+  for (int64_t col = 0; col < t.padded_cols; col += 16) {
+    if (w.last && t.store == 1) prefetch_tile<MR>(t, row, col);
+    __m256 acc[MR][2];
+    if (w.first) {
+      load_chains<MR, 2>(acc, t.c_in ? t.c_in + row * t.c_in_stride + col : nullptr, t.c_in_stride, t.n_cols - col);
+    } else {
+      load_chains<MR, 2>(acc, w.chains + row * 64 + col, 64, 64);
+    }
+    advance_wide<MR>(acc, a, w.b + col, t.padded_cols, w.n_k);
+    if (w.last) {
+      store_tile<MR, 2>(t, row, col, acc);
+      continue;
+    }
+#pragma GCC unroll 6
+    for (int m = 0; m < MR; ++m) {
+      _mm256_storeu_ps(w.chains + (row + m) * 64 + col, acc[m][0]);
+      _mm256_storeu_ps(w.chains + (row + m) * 64 + col + 8, acc[m][1]);
+    }
+  }
+}
+
+template <bool kBf16>
+void wide_rest(const GemmTileArgs& t, const WidePanel& w, float* panel, int64_t row) {
+  switch (t.n_rows - row) {
+    case 0: return;
+    case 1: return wide_rows<kBf16, 1>(t, w, panel, row);
+    case 2: return wide_rows<kBf16, 2>(t, w, panel, row);
+    case 3: return wide_rows<kBf16, 3>(t, w, panel, row);
+    case 4: return wide_rows<kBf16, 4>(t, w, panel, row);
+    default: return wide_rows<kBf16, 5>(t, w, panel, row);
+  }
+}
+
+template <bool kBf16>
+void many_rows(const GemmTileArgs& t) {
+  alignas(32) float panel[8 * kPanelK];  // [k][8] or [6][kPanelStride]
+  static_assert(6 * kPanelStride <= 8 * kPanelK);
+  constexpr int64_t kWords = kBf16 ? kPanelK / 2 : kPanelK;
+  const bool one = t.n_words <= kWords;
+  auto* wide_b = kBf16 ? static_cast<float*>(gemm_scratch(8, kPanelK * 64 * 4)) : nullptr;
+  WidePanel w = {};
+  w.chains = one ? nullptr : static_cast<float*>(gemm_scratch(9, t.n_rows * 64 * 4));
+  for (w.word = 0; w.word < t.n_words || w.word == 0; w.word += kWords) {
+    w.n_words = std::min(kWords, t.n_words - w.word);
+    w.n_k = kBf16 ? 2 * w.n_words : w.n_words;
+    w.first = w.word == 0;
+    w.last = w.word + w.n_words >= t.n_words;
+    const uint32_t* b = t.b + w.word * t.padded_cols;
+    if (kBf16) widen_b(wide_b, b, t.padded_cols, w.n_words);
+    w.b = kBf16 ? wide_b : reinterpret_cast<const float*>(b);
+    int64_t row = 0;
+    for (; row + 6 <= t.n_rows; row += 6) wide_rows<kBf16, 6>(t, w, panel, row);
+    wide_rest<kBf16>(t, w, panel, row);
   }
 }
 
 template <bool kBf16>
 void block(const GemmTileArgs& t) {
+  if (t.n_rows >= kManyRows) return many_rows<kBf16>(t);
   int64_t row = 0;
-  for (; row + 6 <= t.n_rows; row += 6) rows<kBf16, 6, 2>(t, row);
+  for (; row + 6 < t.n_rows; row += 6) few_rows<kBf16>(t, row, 6);
   if (row < t.n_rows) few_rows<kBf16>(t, row, t.n_rows - row);
 }
 

@@ -26,6 +26,9 @@ inline constexpr int64_t kDirectRows = 4;
 /// 16 columns x n_words words: dst[w * dst_stride + c] = src word w of column c (columns lie col_bytes apart).
 using TransposeFn = void (*)(uint32_t* dst, int64_t dst_stride, const char* src, int64_t col_bytes, int64_t n_words);
 
+/// gemm.h's; kernels use slots 8 and 9.
+void* gemm_scratch(int slot, int64_t n_bytes);
+
 namespace avx2 {
 void gemm_bf16(const GemmTileArgs& t);
 void gemm_f32(const GemmTileArgs& t);
