@@ -17,6 +17,7 @@ constexpr EnvironmentRow kEnvironments[] = {
     {"repair", make_repair_environment},
     {"arithmetic", make_arithmetic_environment},
     {"countdown", make_countdown_environment},
+    {"copy", make_copy_environment},
 };
 
 constexpr std::pair<Split, std::string_view> kSplits[] = {

@@ -62,7 +62,7 @@ class Environment {
   virtual std::string document(uint64_t seed, int difficulty, Split split, int n_questions) const;
 };
 
-/// tables, repair, arithmetic, countdown.
+/// tables, repair, arithmetic, countdown, copy.
 const std::vector<std::string>& environment_names();
 Result<std::unique_ptr<Environment>> make_environment(std::string_view name);
 

@@ -10,7 +10,7 @@ namespace fathom {
 namespace {
 
 constexpr std::string_view kThoughtEnd = "</think>";
-constexpr size_t kMaxAnswerBytes = 100, kMaxThoughtBytes = 64 << 10;
+constexpr size_t kMaxThoughtBytes = 64 << 10;
 
 std::string_view without_blanks(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; };
@@ -21,7 +21,7 @@ std::string_view without_blanks(std::string_view text) {
 
 }  // namespace
 
-PlainAnswer read_plain_answer(std::string_view completion) {
+PlainAnswer read_plain_answer(std::string_view completion, size_t max_bytes) {
   PlainAnswer answer;
   const size_t end = completion.find(kThoughtEnd);
   if (end == completion.npos || end > kMaxThoughtBytes) {
@@ -33,7 +33,7 @@ PlainAnswer read_plain_answer(std::string_view completion) {
     answer.why = "nothing stands behind the thought";
   } else if (text.find(kThoughtEnd) != text.npos) {
     answer.why = "more than one thought";
-  } else if (text.find('\n') != text.npos || text.size() > kMaxAnswerBytes) {
+  } else if (text.find('\n') != text.npos || text.size() > max_bytes) {
     answer.why = "more than one short line stands behind the thought";
   } else {
     answer.text = text;

@@ -10,10 +10,10 @@ namespace fathom {
 
 struct PlainAnswer {
   std::string text = {};
-  bool well_formed = false;  // one closed thought, then one line of at most 100 bytes
+  bool well_formed = false;  // one closed thought, then one line of at most max_bytes
   std::string why = {};
 };
-PlainAnswer read_plain_answer(std::string_view completion);
+PlainAnswer read_plain_answer(std::string_view completion, size_t max_bytes = 100);
 
 /// The score of an answer without form, or of a well-formed one. `readable`: a wrong answer was at
 /// least of the kind that is asked for.

@@ -23,7 +23,6 @@ NameStyle draw_style(Draw& draw) {
   return draw.pick(kStyles);
 }
 
-char upper_letter(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 char lower_letter(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string lowered(std::string text) {
@@ -64,16 +63,6 @@ std::string abbreviated(const std::string& words) {
         out += word[i];
   }
   return out;
-}
-
-std::string invented_word(Draw& draw) {
-  static const std::vector<std::string> kBegin = {"b", "br", "d",  "f", "g", "k", "kl", "l", "m",
-                                                  "n", "p",  "pr", "r", "s", "t", "tr", "v", "z"};
-  static const std::vector<std::string> kMiddle = {"a", "e", "i", "o", "u", "ai", "ou"};
-  static const std::vector<std::string> kEnd = {"n", "r", "l", "x", "m", "s", "t", "nt", "rk", ""};
-  std::string word;
-  for (int64_t n = draw.between(2, 3); n > 0; --n) word += draw.pick(kBegin) + draw.pick(kMiddle);
-  return word + draw.pick(kEnd);
 }
 
 std::shared_ptr<Concept> invented_concept(Draw& draw) {
@@ -280,6 +269,18 @@ void add_second_table(Draw& draw, TableSchema& schema, const Domain& parent, Nam
 }
 
 }  // namespace
+
+char upper_letter(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+std::string invented_word(Draw& draw) {
+  static const std::vector<std::string> kBegin = {"b", "br", "d",  "f", "g", "k", "kl", "l", "m",
+                                                  "n", "p",  "pr", "r", "s", "t", "tr", "v", "z"};
+  static const std::vector<std::string> kMiddle = {"a", "e", "i", "o", "u", "ai", "ou"};
+  static const std::vector<std::string> kEnd = {"n", "r", "l", "x", "m", "s", "t", "nt", "rk", ""};
+  std::string word;
+  for (int64_t n = draw.between(2, 3); n > 0; --n) word += draw.pick(kBegin) + draw.pick(kMiddle);
+  return word + draw.pick(kEnd);
+}
 
 TableSchema sample_schema(Draw& draw, const SchemaWish& wish) {
   TableSchema schema;

@@ -14,6 +14,10 @@
 
 namespace fathom {
 
+char upper_letter(char c);
+/// A word that no language has, in lower case.
+std::string invented_word(Draw& draw);
+
 struct SchemaColumn {
   const Concept* about = nullptr;  // null: a key
   std::string name = {};           // in the database

@@ -19,7 +19,7 @@ std::string with_commas(double x) {
   std::string text = plain_number(x);
   const size_t end = std::min(text.find('.'), text.size());
   const size_t first = text[0] == '-' ? 1 : 0;
-  for (size_t i = end; i > first + 3; i -= 3) text.insert(i - 3, ",");
+  for (size_t i = end; i > first + 3; i -= 3) text.insert(i - 3, 1, ',');
   return text;
 }
 
