@@ -58,7 +58,7 @@ TEST(EnvCommand, WhatIsWrongIsToldInOneSentence) {
   };
   EXPECT_EQ(
       error("sample chess"),
-      "fathom: environment: one of tables, repair, arithmetic, countdown wanted, chess found\n");
+      "fathom: environment: one of tables, repair, arithmetic, countdown, copy wanted, chess found\n");
   EXPECT_EQ(error("sample tables --difficulty 7"),
             "fathom: --difficulty: 0 to 5, or a range as 0-5, wanted, 7 found\n");
   EXPECT_EQ(error("sample tables --split test"),

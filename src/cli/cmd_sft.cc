@@ -4,7 +4,6 @@
 
 #include "cli/command.h"
 #include "cli/training_command.h"
-#include "engine/engine.h"
 #include "rl/chat_format.h"
 #include "rl/sft_source.h"
 
@@ -23,19 +22,11 @@ Result<RunConfig> sft_config(const TrainingArguments& args) {
     return Status::error(fmt::format("{}: data.fim_rate: 0 wanted for samples, {} found",
                                      settings_path(args).string(), config.data.options.fim_rate));
   }
-  // A run that goes on does not need what it began from.
-  const auto start = find_checkpoint(config.model.init_from);
-  if (!start.ok() && !args.resume) return start.status();
-  if (start.ok()) config.model.init_from = start.value();
-  // A directory of a run, which the tokenizer was taken to be in, stands for its checkpoint.
-  std::error_code error;
-  if (!std::filesystem::exists(config.tokenizer.path / "tokenizer.json", error)) {
-    if (auto found = find_checkpoint(config.tokenizer.path); found.ok())
-      config.tokenizer.path = found.value();
-  }
+  FATHOM_RETURN_IF_ERROR(find_start(config, args.resume));
   FATHOM_ASSIGN_OR_RETURN(
       config.tokenizer.path,
       tokenizer_for_chat(config.tokenizer.path, run_directory(args) / "tokenizer"));
+  std::error_code error;
   config.tokenizer.path = std::filesystem::absolute(config.tokenizer.path, error);
   config.train.balance_alpha = 0;  // sequences of several lengths have no such loss
   return config;

@@ -11,6 +11,8 @@ std::function<int()> add_train(CLI::App& sub) {
   return [args] {
     auto config = read_run_config(settings_path(*args), all_overrides(*args));
     if (!config.ok()) return fail(config.status());
+    const Status start = find_start(config.value(), args->resume);
+    if (!start.ok()) return fail(start);
     return run_training(*args, std::move(config).value(), "documents", {});
   };
 }

@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/commit.h"
 #include "cli/progress.h"
+#include "engine/engine.h"
 #include "train/train.h"
 
 namespace fathom {
@@ -220,6 +221,19 @@ fs::path run_directory(const TrainingArguments& args) {
 fs::path settings_path(const TrainingArguments& args) {
   std::error_code error;
   return fs::is_directory(args.run, error) ? fs::path(args.run) / "run.toml" : fs::path(args.run);
+}
+
+Status find_start(RunConfig& config, bool resume) {
+  if (config.model.init_from.empty()) return {};
+  const auto start = find_checkpoint(config.model.init_from);
+  if (!start.ok() && !resume) return start.status();
+  if (start.ok()) config.model.init_from = start.value();
+  std::error_code error;
+  if (!fs::exists(config.tokenizer.path / "tokenizer.json", error)) {
+    if (auto found = find_checkpoint(config.tokenizer.path); found.ok())
+      config.tokenizer.path = found.value();
+  }
+  return {};
 }
 
 const std::atomic<bool>* listen_for_signals() {

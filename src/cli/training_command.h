@@ -33,6 +33,9 @@ std::filesystem::path settings_path(const TrainingArguments& args);
 std::filesystem::path run_directory(const TrainingArguments& args);
 /// --set, and what other flags mean as such.
 std::vector<std::string> all_overrides(const TrainingArguments& args);
+/// Where model.init_from or the tokenizer's path is the directory of a run, its newest checkpoint
+/// takes its place. Error: init_from is neither; not of a run that goes on, which needs it no more.
+Status find_start(RunConfig& config, bool resume);
 /// SIGINT and SIGTERM set the flag that is returned; a second one ends the program.
 const std::atomic<bool>* listen_for_signals();
 
