@@ -64,7 +64,7 @@ TEST(EnvCommand, WhatIsWrongIsToldInOneSentence) {
   EXPECT_EQ(error("sample tables --split test"),
             "fathom: split: one of train, schema, phrasing, schema-phrasing, composition wanted, "
             "test found\n");
-  EXPECT_EQ(run_fathom("env list").out, "tables\nrepair\narithmetic\ncountdown\n");
+  EXPECT_EQ(run_fathom("env list").out, "tables\nrepair\narithmetic\ncountdown\ncopy\n");
 }
 
 }  // namespace

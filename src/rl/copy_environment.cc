@@ -48,27 +48,25 @@ std::string made_up_word(Draw& draw) {
   return draw.chance(0.6) ? draw.pick(known_words()) : invented_word(draw);
 }
 
+struct MadeUpName {
+  std::string written, words;  // "CITY_CODE", "city code"
+};
+
 // One to three words, written as columns are.
-std::string made_up_name(Draw& draw) {
+MadeUpName made_up_name(Draw& draw) {
   std::vector<std::string> words;
   for (int64_t n = draw.between(1, 3); n > 0; --n) words.push_back(made_up_word(draw));
-  switch (draw.below(5)) {
-    case 0:
-      return fmt::format("{}", fmt::join(words, "_"));
-    case 1:
-      for (std::string& w : words) std::transform(w.begin(), w.end(), w.begin(), upper_letter);
-      return fmt::format("{}", fmt::join(words, "_"));
-    case 2:
-      return sql_identifier(fmt::format("{}", fmt::join(words, " ")));
-    case 3: {
-      for (std::string& w : words) w[0] = upper_letter(w[0]);
-      return fmt::format("{}", fmt::join(words, ""));
-    }
-    default: {
-      for (std::string& w : words) w[0] = upper_letter(w[0]);
-      return sql_identifier(fmt::format("{}", fmt::join(words, " ")));
-    }
+  const auto joined = [&](std::string_view by) { return fmt::format("{}", fmt::join(words, by)); };
+  const std::string plain = joined(" ");
+  const uint64_t style = draw.below(5);
+  for (std::string& w : words) {
+    if (style == 1) std::transform(w.begin(), w.end(), w.begin(), upper_letter);
+    if (style >= 3) w[0] = upper_letter(w[0]);
   }
+  const std::string written = style <= 1   ? joined("_")
+                              : style == 3 ? joined("")
+                                           : sql_identifier(joined(" "));
+  return {written, plain};
 }
 
 constexpr const char* kTypes[] = {"text", "integer", "real", "date", "boolean"};
@@ -88,26 +86,65 @@ struct CopyTask {
   std::string prompt, thought, answer;
 };
 
-CopyTask names_task(const std::vector<std::string>& names) {
-  const std::string line = fmt::format("{}", fmt::join(names, " | "));
+CopyTask names_task(const std::vector<MadeUpName>& names) {
+  std::vector<std::string> written;
+  for (const MadeUpName& n : names) written.push_back(n.written);
+  const std::string line = fmt::format("{}", fmt::join(written, " | "));
   return {line, line, line};
 }
 
-// The columns of a table, all of them or those of a type, in their order.
-CopyTask columns_task(Draw& draw, const std::vector<std::string>& names, bool by_type) {
-  const std::string table = made_up_name(draw);
-  std::string prompt = fmt::format("table {}\n", table);
-  std::vector<std::string> types, wanted;
-  for (const std::string& name : names) {
-    types.emplace_back(kTypes[draw.below(std::size(kTypes))]);
-    prompt += fmt::format(" {} {}: {}\n", name, types.back(), made_up_value(draw, types.back()));
+struct CopyTable {
+  std::string name, text;                 // text: as a prompt has it (toolbox/schema_text.h)
+  std::vector<std::string> types, words;  // of each column
+};
+
+CopyTable made_up_table(Draw& draw, const std::vector<MadeUpName>& names) {
+  CopyTable table;
+  table.name = made_up_name(draw).written;
+  table.text = fmt::format("table {}\n", table.name);
+  for (const MadeUpName& name : names) {
+    const std::string type = kTypes[draw.below(std::size(kTypes))];
+    const bool as_words = name.written == sql_identifier(name.words);
+    table.text += fmt::format(" {}{} {}: {}\n", name.written,
+                              as_words ? "" : fmt::format(" ({})", name.words), type,
+                              made_up_value(draw, type));
+    table.types.push_back(type);
   }
-  const std::string type = draw.pick(types);
-  for (size_t i = 0; i < names.size(); ++i)
-    if (!by_type || types[i] == type) wanted.push_back(names[i]);
+  return table;
+}
+
+CopyTask query_task(const CopyTable& table, const std::string& question,
+                    const std::vector<std::string>& wanted) {
   const std::string list = fmt::format("{}", fmt::join(wanted, ", "));
-  return {fmt::format("{}{} columns", prompt, by_type ? type : "all"),
-          fmt::format("columns: {}", list), fmt::format("SELECT {} FROM {}", list, table)};
+  return {table.text + question, fmt::format("columns: {}", list),
+          fmt::format("SELECT {} FROM {}", list, table.name)};
+}
+
+// All columns of a table, or those of a type, in their order.
+CopyTask columns_task(Draw& draw, const std::vector<MadeUpName>& names) {
+  const CopyTable table = made_up_table(draw, names);
+  const std::string type = draw.chance(0.5) ? "all" : draw.pick(table.types);
+  std::vector<std::string> wanted;
+  for (size_t i = 0; i < names.size(); ++i)
+    if (type == "all" || table.types[i] == type) wanted.push_back(names[i].written);
+  return query_task(table, fmt::format("{} columns", type), wanted);
+}
+
+// Columns by their words, in the question's order; with what each word stands for, as a plan has
+// it.
+CopyTask named_task(Draw& draw, std::vector<MadeUpName> names, int64_t n_asked) {
+  const CopyTable table = made_up_table(draw, names);
+  draw.shuffle(names);
+  names.resize(static_cast<size_t>(std::min<int64_t>(n_asked, static_cast<int64_t>(names.size()))));
+  std::vector<std::string> asked, wanted, explained;
+  for (const MadeUpName& n : names) {
+    asked.push_back(n.words);
+    wanted.push_back(n.written);
+    explained.push_back(fmt::format("{} ({})", n.written, n.words));
+  }
+  CopyTask task = query_task(table, fmt::format("{}", fmt::join(asked, " and ")), wanted);
+  task.thought = fmt::format("columns: {}", fmt::join(explained, ", "));
+  return task;
 }
 
 class CopyEnvironment final : public Environment {
@@ -116,8 +153,7 @@ class CopyEnvironment final : public Environment {
 
   Problem sample(uint64_t seed, int difficulty, Split split) const override {
     const int level = std::clamp(difficulty, 0, kMaxDifficulty);
-    constexpr const char* kKinds[] = {"name",    "names",           "line",
-                                      "columns", "columns_of_type", "columns_of_type"};
+    constexpr const char* kKinds[] = {"name", "names", "line", "columns", "named", "several_named"};
     return {{{"user", make(seed, level, split).prompt}}, seed, difficulty, split, kKinds[level]};
   }
 
@@ -136,19 +172,22 @@ class CopyEnvironment final : public Environment {
   }
 
  private:
-  // 0: a name; 1: two; 2: three to eight; 3: all columns of a table; 4, 5: those of a type.
+  // 0: a name; 1: two; 2: three to eight; 3: columns of a table, all or those of a type; 4: the one
+  // that the question names; 5: two or three.
   static CopyTask make(uint64_t seed, int level, Split split) {
     Draw draw(seed, 20'000 + static_cast<uint64_t>(level) * 8 + static_cast<uint64_t>(split));
     const auto n = level == 0 ? 1 : level == 1 ? 2 : draw.between(3, 8);
     while (true) {
-      std::vector<std::string> names;
+      std::vector<MadeUpName> names;
       while (static_cast<int64_t>(names.size()) < n) {
-        std::string name = made_up_name(draw);
-        if (std::find(names.begin(), names.end(), name) == names.end())
-          names.push_back(std::move(name));
+        MadeUpName name = made_up_name(draw);
+        const auto same = [&](const MadeUpName& other) { return other.words == name.words; };
+        if (std::none_of(names.begin(), names.end(), same)) names.push_back(std::move(name));
       }
-      if (is_held_out_problem(names[0]) != (split != Split::kTrain)) continue;
-      return level <= 2 ? names_task(names) : columns_task(draw, names, level >= 4);
+      if (is_held_out_problem(names[0].written) != (split != Split::kTrain)) continue;
+      if (level <= 2) return names_task(names);
+      if (level == 3) return columns_task(draw, names);
+      return named_task(draw, names, level == 4 ? 1 : draw.between(2, 3));
     }
   }
 };

@@ -7,7 +7,6 @@
 namespace fathom {
 namespace {
 
-
 QueryResult result(std::vector<SqlRow> rows, size_t n_columns = 2) {
   return {.columns = std::vector<std::string>(n_columns, "c"), .rows = std::move(rows)};
 }

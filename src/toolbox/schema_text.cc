@@ -42,6 +42,30 @@ std::unordered_map<std::string, size_t> phrases_of(std::string_view question) {
   return phrases;
 }
 
+// The singular, or what is one for comparing: "cities" and "city", "sales" and "sale".
+std::string stem(std::string word) {
+  if (word.size() > 4 && word.ends_with("ies")) return word.substr(0, word.size() - 3) + "y";
+  const auto sibilant = [&](std::string_view end) {
+    return word.size() > 4 && word.ends_with(end);
+  };
+  if (sibilant("ses") || sibilant("xes") || sibilant("ches") || sibilant("shes"))
+    return word.substr(0, word.size() - 2);
+  if (word.size() > 2 && word.ends_with('s') && !word.ends_with("ss") && !word.ends_with("us"))
+    word.pop_back();
+  return word;
+}
+
+std::string stems(std::string_view key) {
+  std::string out;
+  while (!key.empty()) {
+    const size_t end = std::min(key.find(' '), key.size());
+    if (!out.empty()) out += ' ';
+    out += stem(std::string(key.substr(0, end)));
+    key.remove_prefix(std::min(end + 1, key.size()));
+  }
+  return out;
+}
+
 // "A" in "all sales of grade A": the value as it is written, as a word of its own.
 bool stands_as_written(std::string_view question, std::string_view value) {
   if (ascii_lower(value) == value) return false;
@@ -140,7 +164,11 @@ Status add_table_by_columns(Database& database, const SqlTable& table,
   for (; n_shown < n_columns; ++n_shown) {
     const SqlColumn& c = table.columns[n_shown];
     const std::string unit = c.unit.empty() ? "" : " " + one_line(c.unit, options.max_cell_bytes);
-    if (!text.add(fmt::format(" {} {}{}{}", sql_identifier(c.name), column_type_name(c.type), unit,
+    const std::string words = name_words(c.name);
+    const std::string in_words =
+        words == c.name || words.empty() ? "" : fmt::format(" ({})", one_line(words, 80));
+    if (!text.add(fmt::format(" {}{} {}{}{}", sql_identifier(c.name), in_words,
+                              column_type_name(c.type), unit,
                               first_values(c, rows, n_shown, options))))
       break;
   }
@@ -164,6 +192,19 @@ void add_values(const Database& database, const std::vector<NamedValue>& values,
   }
   std::string line;
   for (const NamedValue& v : values) line += (line.empty() ? "values: " : ", ") + value_line(v);
+  if (!line.empty()) text.add(line);
+}
+
+// In SchemaLayout::kColumns alone.
+void add_columns(const Database& database, const std::vector<NamedColumn>& columns,
+                 BoundedText& text) {
+  const bool with_table = database.tables().size() > 1;
+  std::string line;
+  for (const NamedColumn& c : columns) {
+    line += line.empty() ? "named: " : ", ";
+    if (with_table) line += sql_identifier(c.table->name) + ".";
+    line += sql_identifier(c.column->name);
+  }
   if (!line.empty()) text.add(line);
 }
 
@@ -200,12 +241,34 @@ std::vector<NamedValue> values_in_question(const Database& database, std::string
   return values;
 }
 
+std::vector<NamedColumn> columns_in_question(const Database& database, std::string_view question,
+                                             size_t max_columns) {
+  const auto phrases = phrases_of(stems(match_key(question.substr(0, kMaxQuestionBytes))));
+  std::vector<std::pair<size_t, NamedColumn>> found;
+  for (const SqlTable& t : database.tables()) {
+    for (const SqlColumn& c : t.columns) {
+      const std::string words = name_words(c.name);
+      if (is_frequent_word(words)) continue;
+      if (const auto at = phrases.find(stems(words)); at != phrases.end())
+        found.push_back({at->second, {&t, &c}});
+    }
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<NamedColumn> columns;
+  for (const auto& [n_words, column] : found)
+    if (columns.size() < max_columns) columns.push_back(column);
+  return columns;
+}
+
 Result<std::string> schema_text(Database& database, std::string_view question,
                                 const SchemaTextOptions& options) {
   BoundedText text(options.max_bytes);
   const auto add = options.layout == SchemaLayout::kColumns ? add_table_by_columns : add_table;
   for (const SqlTable& t : database.tables())
     FATHOM_RETURN_IF_ERROR(add(database, t, options, text));
+  if (options.layout == SchemaLayout::kColumns)
+    add_columns(database, columns_in_question(database, question, options.max_values), text);
   add_values(database, values_in_question(database, question, options.max_values), options, text);
   return text.take();
 }

@@ -23,7 +23,7 @@ struct SchemaTextOptions {
   size_t max_columns = 60;   // of a table
   size_t n_sample_rows = 3;  // the first of each table
   size_t max_cell_bytes = 32;
-  size_t max_values = 12;  // that the question names
+  size_t max_values = 12;  // that the question names; of columns as well
 };
 
 /// For each table:
@@ -36,12 +36,14 @@ struct SchemaTextOptions {
 /// and at the end
 ///   values in the question:
 ///     sales.region = 'North'
-/// In SchemaLayout::kColumns, with the first two distinct values of a text column and the first of
-/// another; tables are told apart in `values` where there are several:
+/// In SchemaLayout::kColumns, with a name's words where it is not written so, the first two
+/// distinct values of a text column and the first of another; at the end the columns and values
+/// that the question names, with their tables where there are several:
 ///   table sales
-///   region text: North | South
-///   "unit price" real $: 12.5
-///   sold_on date: 2024-01-05
+///    region text: North | South
+///    "Unit Price" (unit price) real $: 12.5
+///    sold_on (sold on) date: 2024-01-05
+///   named: "Unit Price"
 ///   values: region = 'North'
 /// Identifiers and values stand as SQL needs them. Error: a table cannot be read.
 Result<std::string> schema_text(Database& database, std::string_view question,
@@ -58,6 +60,15 @@ struct NamedValue {
 /// and not in lower case. Values that sql.h leaves out of SqlColumn.values are not found.
 std::vector<NamedValue> values_in_question(const Database& database, std::string_view question,
                                            size_t max_values);
+
+struct NamedColumn {
+  const SqlTable* table;
+  const SqlColumn* column;
+};
+/// Columns whose names `question` has in words, singular or plural; longer ones first, then in
+/// their order. A name that is a frequent word of English is not looked for.
+std::vector<NamedColumn> columns_in_question(const Database& database, std::string_view question,
+                                             size_t max_columns);
 
 struct ResultTextOptions {
   size_t max_rows = 20;

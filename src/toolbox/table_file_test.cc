@@ -9,7 +9,6 @@
 namespace fathom {
 namespace {
 
-
 // A text loaded into a database of its own.
 struct Loaded {
   std::unique_ptr<Database> db = Database::create().value();
@@ -86,9 +85,9 @@ TEST(TableFile, DatesBecomeIso) {
   ASSERT_TRUE(x.file.ok()) << x.file.message();
   const auto rows = x.rows();
   EXPECT_EQ(rows[0], (SqlRow{"2023-12-31", "2024-01-02", "2024-01-05", "2024-01-05 08:30:00",
-                          "2024-01-05 21:05:00"}));
+                             "2024-01-05 21:05:00"}));
   EXPECT_EQ(rows[1], (SqlRow{"2024-01-02", "2023-12-31", "2024-03-05", "2025-01-01 00:30:00.250",
-                          "2024-01-06 00:00:00"}));
+                             "2024-01-06 00:00:00"}));
   EXPECT_EQ(x.column(0).type, ColumnType::kDate);
   EXPECT_EQ(x.column(3).type, ColumnType::kDatetime);
   EXPECT_EQ(type_of("2024-02-30\n"), ColumnType::kText);
@@ -209,15 +208,15 @@ TEST(TableFile, PaddingLosesNothing) {
   Loaded x("a,b\n1,2\n3\n4,5,six\n", {.ragged = TableFileOptions::Ragged::kPad});
   ASSERT_TRUE(x.file.ok()) << x.file.message();
   EXPECT_EQ(x.rows(), (std::vector<SqlRow>{{integer(1), integer(2), null},
-                                        {integer(3), null, null},
-                                        {integer(4), integer(5), "six"}}));
+                                           {integer(3), null, null},
+                                           {integer(4), integer(5), "six"}}));
   EXPECT_EQ(x.column(2).name, "column_3");
   EXPECT_TRUE(Loaded("a,b\n1,2,,\n").file.ok());
 }
 
 TEST(TableFile, JsonAndJsonLinesHaveTheColumnsOfAllRows) {
   const std::vector<SqlRow> wanted = {{integer(1), 2.5, null, null},
-                                   {integer(2), null, "{\"x\":[1]}", integer(1)}};
+                                      {integer(2), null, "{\"x\":[1]}", integer(1)}};
   const std::string a = R"({"a":1,"b":2.5})", b = R"({"a":2,"c":{"x":[1]},"d":true})";
   for (const std::string& text :
        {"[" + a + ",\n" + b + "]",
@@ -290,8 +289,8 @@ TEST(TableFile, ASqliteFileIsReadAndNeverRun) {
   EXPECT_EQ(t->columns[3].type, ColumnType::kAny);
   EXPECT_EQ(db->query("SELECT * FROM \"o'r\"\"d\"").value().rows,
             (std::vector<SqlRow>{{integer(1), "2024-01-05", "7", 0.1},
-                              {integer(2), null, "8", "x"},
-                              {integer(3), "2024-01-06", "00FF", null}}));
+                                 {integer(2), null, "8", "x"},
+                                 {integer(3), "2024-01-06", "00FF", null}}));
   EXPECT_FALSE(std::filesystem::exists(path.string() + "-journal"));
   const auto broken = folder.write("b.db", std::string("SQLite format 3\0", 16) + "no more");
   EXPECT_TRUE(load_table_file(*db, broken).message().ends_with("b.db: file is not a database"));

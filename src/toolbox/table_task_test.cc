@@ -10,7 +10,7 @@ namespace {
 std::unique_ptr<Database> sales_table() {
   auto db = Database::create().value();
   EXPECT_TRUE(load_table_text(*db,
-                              "region,unit price,sold on,paid\nNorth,$1.50,2024-01-05,yes\n"
+                              "region,Unit Price,sold_on,paid\nNorth,$1.50,2024-01-05,yes\n"
                               "North,$2,2024-02-05,no\nSouth,$3,2024-02-06,no\nEast,,2024-02-06,\n",
                               TableFormat::kCsv, "sales.csv")
                   .ok());
@@ -19,14 +19,16 @@ std::unique_ptr<Database> sales_table() {
 
 TEST(TableTask, ShortPromptIsTheTablesByColumnsAndTheQuestion) {
   auto db = sales_table();
-  EXPECT_EQ(table_question(*db, "How much did the north\n sell?", TaskPrompt::kShort).value(),
-            "table sales\n"
-            " region text: North | South\n"
-            " \"unit price\" real $: 1.5\n"
-            " \"sold on\" date: 2024-01-05\n"
-            " paid boolean: 1\n"
-            "values: region = 'North'\n"
-            "How much did the north sell?");
+  EXPECT_EQ(
+      table_question(*db, "Unit prices of the north\n and regions?", TaskPrompt::kShort).value(),
+      "table sales\n"
+      " region text: North | South\n"
+      " \"Unit Price\" (unit price) real $: 1.5\n"
+      " sold_on (sold on) date: 2024-01-05\n"
+      " paid boolean: 1\n"
+      "named: \"Unit Price\", region\n"
+      "values: region = 'North'\n"
+      "Unit prices of the north and regions?");
 }
 
 TEST(TableTask, FullPromptSaysHowToAnswerAndThatTablesAreData) {
@@ -50,7 +52,7 @@ TEST(TableTask, KeysAreFoundByNameAndByValues) {
   ASSERT_EQ(keys.size(), 1u);
   EXPECT_EQ(table_key_text(keys[0]), "orders.\"Customer ID\" = customers.id");
   const std::string text = table_question(*db, "total for oslo", TaskPrompt::kShort).value();
-  EXPECT_NE(text.find("values: customers.city = 'Oslo'\n"
+  EXPECT_NE(text.find("named: orders.total\nvalues: customers.city = 'Oslo'\n"
                       "key orders.\"Customer ID\" = customers.id\ntotal for oslo"),
             std::string::npos)
       << text;

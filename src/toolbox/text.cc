@@ -137,6 +137,16 @@ std::string match_key(std::string_view text) {
   return out;
 }
 
+std::string name_words(std::string_view name) {
+  std::string spaced;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const auto upper = [&](size_t k) { return name[k] >= 'A' && name[k] <= 'Z'; };
+    if (i > 0 && upper(i) && !upper(i - 1)) spaced += ' ';
+    spaced += name[i] == '_' ? ' ' : name[i];
+  }
+  return match_key(spaced);
+}
+
 std::string ascii_lower(std::string_view text) {
   std::string out(text);
   for (char& c : out)

@@ -21,6 +21,9 @@ bool is_one_line(std::string_view text);
 /// The same for two texts that differ in letter case, punctuation and white space alone: words,
 /// case-folded (Unicode), joined by single spaces.
 std::string match_key(std::string_view text);
+/// The words of a column's name, as match_key has them: "customerId", "Customer ID" and
+/// "CUSTOMER_ID" are all "customer id".
+std::string name_words(std::string_view name);
 /// ASCII letters in lower case, the rest as it is: as SQLite compares names.
 std::string ascii_lower(std::string_view text);
 /// Between quotes, with each quote in it doubled: an identifier or a literal of SQL.
