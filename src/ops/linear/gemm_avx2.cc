@@ -225,7 +225,8 @@ void few_rows(const GemmTileArgs& t, int64_t row, int64_t n) {
 
 // ---- Many rows ----
 
-constexpr int64_t kManyRows = 12;  // from here on widening B pays
+constexpr int64_t kManyRows = 48;  // from here on widening B pays
+constexpr int64_t kFewPanels = 2;  // of k: beyond, chains that wait between panels cost more than B's widening saves
 // Between rows of A's panel: not a power of two, or the broadcasts of a step would all ask for one bank of L1.
 constexpr int64_t kPanelStride = kPanelK + 20;
 
@@ -342,7 +343,8 @@ void many_rows(const GemmTileArgs& t) {
 
 template <bool kBf16>
 void block(const GemmTileArgs& t) {
-  if (t.n_rows >= kManyRows) return many_rows<kBf16>(t);
+  const bool few_panels = t.n_words <= kFewPanels * (kBf16 ? kPanelK / 2 : kPanelK) || t.a_word_bytes != 4;
+  if (t.n_rows >= kManyRows && few_panels) return many_rows<kBf16>(t);
   int64_t row = 0;
   for (; row + 6 < t.n_rows; row += 6) few_rows<kBf16>(t, row, 6);
   if (row < t.n_rows) few_rows<kBf16>(t, row, t.n_rows - row);
