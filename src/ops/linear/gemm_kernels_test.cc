@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -148,6 +149,50 @@ TEST(GemmKernels, PackedOnesComputeTheDefinitionForAnyRows) {
           t.b = b.data();
           kernel.packed(t);
         });
+      }
+    }
+  }
+}
+
+// Many rows take other ways through a kernel, by panels of k: the bits are those of five rows at a
+// time.
+TEST(GemmKernels, ManyRowsHaveTheBitsOfFewHoweverALies) {
+  constexpr int64_t kRows = 53, kCols = 40, kPadded = 48;
+  for (const KernelVariant& kernel : runnable_kernels()) {
+    for (int64_t words : {37, 129, 300, 700}) {
+      const KernelCase c(kernel.bf16, kRows, kPadded, words);
+      const std::vector<uint32_t> b = c.packed();
+      std::vector<uint32_t> by_words(static_cast<size_t>(words * 64));
+      for (int64_t r = 0; r < kRows; ++r)
+        for (int64_t w = 0; w < words; ++w) by_words[w * 64 + r] = c.a[r * words + w];
+      for (const bool lies_by_words : {false, true}) {
+        for (const int store : {0, 1}) {
+          SCOPED_TRACE(testing::Message()
+                       << kernel.name << ", " << words << " words, " << lies_by_words << store);
+          const auto product_of = [&](std::vector<float>& out, int64_t begin, int64_t end) {
+            GemmTileArgs t = c.args();
+            t.n_cols = kCols;
+            t.b = b.data();
+            t.n_rows = end - begin;
+            t.a += begin * words * 4;
+            if (lies_by_words) {
+              t.a = reinterpret_cast<const char*>(by_words.data() + begin);
+              t.a_row_bytes = 4;
+              t.a_word_bytes = 64 * 4;
+            }
+            t.store = store;
+            t.bias = c.bias.data();
+            t.c_in = store == 0 ? c.start.data() + begin * kPadded : nullptr;
+            t.out = out.data() + begin * kPadded;
+            kernel.packed(t);
+          };
+          std::vector<float> whole = c.start, pieces = c.start;
+          product_of(whole, 0, kRows);
+          for (int64_t r = 0; r < kRows; r += 5) product_of(pieces, r, std::min(kRows, r + 5));
+          EXPECT_EQ(std::memcmp(whole.data(), pieces.data(), whole.size() * 4), 0);
+          EXPECT_EQ(whole[kCols], c.start[kCols]);  // beyond the columns nothing is written
+          EXPECT_NE(whole[0], c.start[0]);
+        }
       }
     }
   }
