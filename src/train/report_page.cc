@@ -29,7 +29,7 @@ svg text { fill: var(--soft); font: 12px system-ui, sans-serif; } svg .grid { st
 svg path { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
 table { border-collapse: collapse; margin: 0 0 1rem; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); } th:first-child, td:first-child { text-align: left; }
-th { color: var(--soft); font-weight: 400; font-size: .8rem; } td i { display: inline-block; width: 1.6rem; margin-right: .5rem; border-top: 3px solid; vertical-align: middle; }
+th { color: var(--soft); font-weight: 400; font-size: .8rem; white-space: normal; max-width: 9rem; vertical-align: bottom; } td i { display: inline-block; width: 1.6rem; margin-right: .5rem; border-top: 3px solid; vertical-align: middle; }
 details { margin-top: 1rem; } pre { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; font-size: .85rem; }
 p { max-width: 48rem; color: var(--soft); }
 )css";
