@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "cache/latent_cache.h"
 #include "engine/engine.h"
@@ -37,7 +38,8 @@ std::string_view finish_reason_name(FinishReason reason);
 struct TokenEvent {
   int32_t id = -1;
   float logprob =
-      0;  // natural logarithm, of the model's own distribution: before penalties and temperature
+      0;  // natural logarithm, of the model's own distribution: before penalties and temperature;
+          // among sampling_set where SamplingOptions.keep_sampling_set asks for it
   std::string text;
   std::vector<int32_t> sampling_set = {};  // SampledToken's
 };
@@ -54,7 +56,10 @@ class Sequence {
   Status start(std::vector<int32_t> prompt, const GenerationOptions& options);
   /// From here on, or no longer: remembers the experts that each token in the cache went to.
   /// Requires: nothing is in the cache.
-  void keep_experts(bool keep) { keeps_experts_ = keep; }
+  void keep_experts(bool keep) {
+    FATHOM_CHECK(cache_.length() == 0);
+    keeps_experts_ = keep;
+  }
   bool keeps_experts() const { return keeps_experts_; }
   /// Of each token in the cache, MoE layer after layer, num_experts_per_tok ids each; empty where
   /// they are not kept.

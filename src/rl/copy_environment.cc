@@ -94,8 +94,8 @@ CopyTask names_task(const std::vector<MadeUpName>& names) {
 }
 
 struct CopyTable {
-  std::string name, text;                 // text: as a prompt has it (toolbox/schema_text.h)
-  std::vector<std::string> types, words;  // of each column
+  std::string name, text;          // text: as a prompt has it (toolbox/schema_text.h)
+  std::vector<std::string> types;  // of each column
 };
 
 CopyTable made_up_table(Draw& draw, const std::vector<MadeUpName>& names) {

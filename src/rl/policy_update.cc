@@ -154,7 +154,8 @@ class PolicyUpdate {
   std::vector<float> logps_of(TrainerModel& model, const UpdatePiece& p) {
     std::vector<float> logp(p.batch.n_places());
     stats_.n_forward_tokens += p.batch.n_places();
-    model.logps(View<float>(logp.data(), {p.batch.n_places()}), p.batch.batch());
+    model.logps(View<float>(logp.data(), {p.batch.n_places()}),
+                p.batch.batch(/*own_experts=*/&model != &policy_));
     return logp;
   }
 

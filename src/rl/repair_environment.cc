@@ -167,7 +167,7 @@ RepairProblem build_repair(uint64_t seed, int difficulty, Split split) {
     RepairProblem r;
     r.seed = draw.below(uint64_t{1} << 62);
     r.tables = build_tables_problem(r.seed, level, split, true);
-    const auto database = prompt_database(r.tables, r.seed);
+    const auto database = prompt_database({&r.tables, 1}, r.seed);
     for (int i = 0; i < 8; ++i) {
       std::optional<Attempt> a = Mistakes(draw, r.tables).one();
       if (!a.has_value()) continue;

@@ -127,6 +127,27 @@ TEST(RlRun, AStudentComesNearerToItsTeacherOnItsOwnAnswers) {
   EXPECT_LT(mean_kl(12), 0.7 * mean_kl(0));
 }
 
+TEST(RlRun, ATeacherOfAnotherShapeGoesToItsOwnExperts) {
+  const RlRunFolder folder;
+  ModelConfig other = tiny_model_config();
+  other.n_routed_experts = 2 * other.n_routed_experts;
+  other.num_hidden_layers += 1;
+  auto teacher = TrainerModel::create(other, 3, {});
+  ASSERT_TRUE(teacher.ok()) << teacher.message();
+  ASSERT_TRUE(write_trained_checkpoint(folder.path("teacher"), *teacher.value()).ok());
+  double kl[2];
+  for (const bool keep : {false, true}) {
+    RlListener listener;
+    const auto r = run_rl(
+        folder.call(keep ? "kept" : "own", listener, false,
+                    {"model.teacher=\"" + folder.path("teacher").string() + "\"", "train.steps=1",
+                     keep ? "rl.keep_routing=true" : "rl.keep_routing=false"}));
+    ASSERT_TRUE(r.ok()) << r.message();
+    kl[keep] = listener.records.at(0).teacher_kl.value();
+  }
+  EXPECT_EQ(kl[0], kl[1]);
+}
+
 TEST(RlRun, EachNoiseIsAMismatchThatIsSeenAndNoneIsNone) {
   const RlRunFolder folder;
   for (const char* noise : {"none", "fp8", "kernel", "routing"}) {

@@ -63,13 +63,13 @@ void RolloutBatch::lay_sampling_sets(std::span<const PromptAnswer> rows) {
   }
 }
 
-TrainBatch RolloutBatch::batch() const {
+TrainBatch RolloutBatch::batch(bool own_experts) const {
   const auto n = static_cast<int64_t>(lengths_.size());
   TrainBatch b;
   b.tokens = View<const int32_t>(tokens_.data(), {n, stride_});
   b.loss_weights = View<const float>(loss_weights_.data(), {n, stride_ - 1});
   b.lengths = View<const int32_t>(lengths_.data(), {n});
-  if (!experts_.empty())
+  if (!experts_.empty() && !own_experts)
     b.experts = View<const int32_t>(experts_.data(), {n_places_, experts_of_place_});
   b.sampling_sets = sampling_sets_;
   return b;

@@ -31,8 +31,9 @@ class RolloutBatch {
   /// Copies the tokens. Requires: every prompt and every answer has a token.
   explicit RolloutBatch(std::span<const PromptAnswer> rows);
 
-  /// Views of this, with loss weight 1 at the answers' places and 0 at the prompts'.
-  TrainBatch batch() const;
+  /// Views of this, with loss weight 1 at the answers' places and 0 at the prompts'. own_experts:
+  /// of another model than the one that sampled, whose experts mean nothing to it.
+  TrainBatch batch(bool own_experts = false) const;
   /// Where each answer lies among the places, with advantage 0, in the order of the rows.
   std::vector<RolloutSpan>& spans() { return spans_; }
   const std::vector<RolloutSpan>& spans() const { return spans_; }

@@ -16,7 +16,7 @@ class TablesEnvironment final : public Environment {
 
   Problem sample(uint64_t seed, int difficulty, Split split) const override {
     const TablesProblem p = build_tables_problem(seed, difficulty, split, false);
-    const auto database = prompt_database(p, seed);
+    const auto database = prompt_database({&p, 1}, seed);
     Result<std::string> text = table_question(*database, p.question, TaskPrompt::kShort);
     FATHOM_CHECK(text.ok());
     return {{{"user", std::move(text).value()}}, seed, difficulty, split, p.kind};

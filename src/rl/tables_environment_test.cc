@@ -44,7 +44,7 @@ TEST(TablesEnvironment, DemonstrationsAreRightAndDoWhatTheirPlanSays) {
 TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
   for_problems(20, [](uint64_t seed, int difficulty, Split split) {
     const TablesProblem p = build_tables_problem(seed, difficulty, split, true);
-    const auto database = prompt_database(p, seed);
+    const auto database = prompt_database({&p, 1}, seed);
     const auto result = database->query(p.sql);
     ASSERT_TRUE(result.ok()) << p.sql << "\n" << result.message();
     const std::string prompt = table_question(*database, p.question, TaskPrompt::kShort).value();
@@ -177,7 +177,7 @@ TEST(TablesEnvironment, NoHackPays) {
     const std::string table = sql_identifier(p.schema.tables[0].name);
     const std::string sql = p.sql.empty() ? "SELECT 1" : p.sql;
     std::string constant = "SELECT 1", sample = "SELECT 1";
-    const auto database = prompt_database(p, seed);
+    const auto database = prompt_database({&p, 1}, seed);
     if (!p.sql.empty()) constant = constant_select(database->query(p.sql).value());
     const auto first = database->query("SELECT * FROM " + table + " LIMIT 1").value();
     sample = constant_select(first);

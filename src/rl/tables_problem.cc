@@ -142,8 +142,7 @@ std::vector<TablesProblem> build_tables_problems(uint64_t seed, int difficulty, 
   return problems;
 }
 
-std::string tables_document(uint64_t seed, int difficulty, Split split, int n) {
-  const std::vector<TablesProblem> problems = build_tables_problems(seed, difficulty, split, n);
+std::unique_ptr<Database> prompt_database(std::span<const TablesProblem> problems, uint64_t seed) {
   std::vector<TableFilter> filters;
   for (const TablesProblem& p : problems) {
     const std::vector<TableFilter> rows =
@@ -151,7 +150,12 @@ std::string tables_document(uint64_t seed, int difficulty, Split split, int n) {
     filters.insert(filters.end(), rows.begin(), rows.end());
   }
   Draw draw(seed, kPromptStream);
-  const auto database = make_database(draw, problems[0].schema, {draw.between(8, 20), &filters});
+  return make_database(draw, problems[0].schema, {draw.between(8, 20), &filters});
+}
+
+std::string tables_document(uint64_t seed, int difficulty, Split split, int n) {
+  const std::vector<TablesProblem> problems = build_tables_problems(seed, difficulty, split, n);
+  const auto database = prompt_database(problems, seed);
   SchemaTextOptions columns;
   columns.layout = SchemaLayout::kColumns;
   std::string text = schema_text(*database, "", columns).value();
@@ -161,13 +165,6 @@ std::string tables_document(uint64_t seed, int difficulty, Split split, int n) {
     text += prompt.substr(n_schema) + "\n<think>\n" + tables_demonstration(p) + "\n";
   }
   return text;
-}
-
-std::unique_ptr<Database> prompt_database(const TablesProblem& problem, uint64_t seed) {
-  Draw draw(seed, kPromptStream);
-  std::vector<TableFilter> filters = problem.query.filters;
-  if (problem.missing.empty()) filters = row_filters(problem.query);
-  return make_database(draw, problem.schema, {draw.between(8, 20), &filters});
 }
 
 std::string tables_demonstration(const TablesProblem& p) {

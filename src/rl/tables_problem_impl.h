@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,9 @@ std::vector<TablesProblem> build_tables_problems(uint64_t seed, int difficulty, 
 /// A text to pretrain on: the tables once, then each question as a prompt has it and its worked
 /// answer.
 std::string tables_document(uint64_t seed, int difficulty, Split split, int n);
-/// The database whose tables the prompt shows.
-std::unique_ptr<Database> prompt_database(const TablesProblem& problem, uint64_t seed);
+/// The database whose tables the prompt shows. Requires: at least one problem, all about one
+/// schema.
+std::unique_ptr<Database> prompt_database(std::span<const TablesProblem> problems, uint64_t seed);
 std::string tables_demonstration(const TablesProblem& problem);
 
 /// How a completion did on databases that the prompt does not show.

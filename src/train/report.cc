@@ -157,19 +157,20 @@ std::string page_data(const Columns& c) {
 // ---- Several runs ----
 
 struct ComparedField {
-  const char *key, *title, *unit;  // unit: "%" for a share
-  bool from_zero;
+  const char *key, *title;
+  bool is_share, from_zero;
 };
 constexpr ComparedField kCompared[] = {
-    {"reward_mean", "Reward, mean of the rollouts", "", false},
-    {"correct", "Right answers, share", "%", true},
-    {"logp_mismatch_max", "Largest difference of log-probabilities, rollout and trainer", "", true},
-    {"masked", "Tokens that the remedy leaves out, share", "%", true},
-    {"clipped", "Tokens clipped, share", "%", true},
-    {"grad_norm", "Gradient norm before clipping", "", true},
-    {"entropy", "Entropy of the policy, nats per token", "", true},
-    {"length_mean", "Tokens of an answer", "", true},
-    {"rollout_tokens_per_s", "Tokens of answers per second", "", true},
+    {"reward_mean", "Reward, mean of the rollouts", false, false},
+    {"correct", "Right answers, share", true, true},
+    {"logp_mismatch_max", "Largest difference of log-probabilities, rollout and trainer", false,
+     true},
+    {"masked", "Tokens that the remedy leaves out, share", true, true},
+    {"clipped", "Tokens clipped, share", true, true},
+    {"grad_norm", "Gradient norm before clipping", false, true},
+    {"entropy", "Entropy of the policy, nats per token", false, true},
+    {"length_mean", "Tokens of an answer", false, true},
+    {"rollout_tokens_per_s", "Tokens of answers per second", false, true},
 };
 constexpr size_t kColors = 8;  // --s0 to --s7; then the lines are dashed
 
@@ -206,9 +207,8 @@ std::string comparison_table(const std::vector<ComparedRun>& runs,
                         html_escaped(runs[i].name), lines[i].size());
     for (const ComparedField& f : kCompared) {
       const double x = mean_of_end(column_of(lines[i], f.key));
-      const bool share = *f.unit != 0;
       html += fmt::format("<td>{}</td>", std::isnan(x) ? "\u2013"
-                                         : share       ? fmt::format("{:.1f} %", 100 * x)
+                                         : f.is_share  ? fmt::format("{:.1f} %", 100 * x)
                                                        : fmt::format("{:.4g}", x));
     }
     html += "</tr>";

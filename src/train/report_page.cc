@@ -173,25 +173,22 @@ let width = 0;
 new ResizeObserver(() => { if (width !== main.clientWidth) { width = main.clientWidth; all(); } }).observe(main);
 )js";
 
+constexpr const char* kAxes =
+    "<fieldset><label><input type=\"radio\" name=\"x\" value=\"step\" checked> steps</label>"
+    "<label><input type=\"radio\" name=\"x\" value=\"tokens\"> tokens</label>"
+    "<label><input type=\"radio\" name=\"x\" value=\"seconds\"> hours</label></fieldset>\n";
 constexpr const char* kMain =
     "<main></main>\n<noscript><p>The curves are drawn by a script in this page; log.jsonl beside "
     "it holds the numbers.</p></noscript>\n";
-
-const std::string kOneRun =
-    std::string(
-        "\n<fieldset><label><input type=\"radio\" name=\"x\" value=\"step\" checked> steps</label>"
-        "<label><input type=\"radio\" name=\"x\" value=\"tokens\"> tokens</label>"
-        "<label><input type=\"radio\" name=\"x\" value=\"seconds\"> hours</label></fieldset>\n") +
-    kMain +
+constexpr const char* kNote =
     "<p>MFU is model FLOPs per token (forward and backward, recomputation not counted) times "
-    "tokens per second, over the machine's peak as "
-    "measured at the start or stated in log.peak_flops. Held-out bits per byte is the sum of the "
-    "losses of all predicted tokens over ln 2 and "
-    "the bytes of their text. Each point of a long run is a mean over neighbouring steps.</p>\n";
-
-const std::string kComparison = std::string("\n") + kMain +
-                                "<p>By steps. The table has means over the last tenth of them. The "
-                                "settings are those of the first run.</p>\n";
+    "tokens per second, over the machine's peak as measured at the start or stated in "
+    "log.peak_flops. Held-out bits per byte is the sum of the losses of all predicted tokens over "
+    "ln 2 and the bytes of their text. Each point of a long run is a mean over neighbouring "
+    "steps.</p>\n";
+constexpr const char* kComparisonNote =
+    "<p>By steps. The table has means over the last tenth of them. The settings are those of the "
+    "first run.</p>\n";
 
 }  // namespace
 
@@ -199,10 +196,10 @@ std::string report_page(const ReportParts& parts) {
   return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
          parts.title + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<h1>" +
-         parts.title + "</h1>\n" + parts.summary + (parts.compares ? kComparison : kOneRun) +
-         "<details><summary>run.toml</summary><pre>" + parts.settings +
-         "</pre></details>\n<script type=\"application/json\" id=\"data\">" + parts.data +
-         "</script>\n<script>" + kScript + "</script>\n</body>\n</html>\n";
+         parts.title + "</h1>\n" + parts.summary + "\n" + (parts.compares ? "" : kAxes) + kMain +
+         (parts.compares ? kComparisonNote : kNote) + "<details><summary>run.toml</summary><pre>" +
+         parts.settings + "</pre></details>\n<script type=\"application/json\" id=\"data\">" +
+         parts.data + "</script>\n<script>" + kScript + "</script>\n</body>\n</html>\n";
 }
 
 }  // namespace fathom

@@ -55,7 +55,7 @@ int64_t gemm_direct_rows();
 template <typename T>
 void gemm_direct(const GemmTile& tile, const T* w, int64_t w_stride);
 
-/// Per-thread scratch of at least n_bytes, 64-byte aligned; slot 0..7. Contents last until the thread asks for the same slot again.
+/// Per-thread scratch of at least n_bytes, 64-byte aligned; slot 0..9, of which 8 and 9 are the kernels' own. Contents last until the thread asks for the same slot again.
 void* gemm_scratch(int slot, int64_t n_bytes);
 
 }  // namespace fathom
