@@ -34,6 +34,22 @@ TEST(EnvCommand, DemonstrationsAreConversationsAndTheSameWithAnyThreads) {
   }
 }
 
+TEST(EnvCommand, SeveralQuestionsMakeOneConversationThatShowsItsTableOnce) {
+  const CommandResult r =
+      run_fathom("env sample tables -n 8 --seed 3 --questions 4 --demonstrate --json");
+  ASSERT_EQ(r.exit_code, 0) << r.err;
+  for (const std::string& line : lines_of(r.out)) {
+    const Json messages = Json::parse(line)["messages"];
+    ASSERT_EQ(messages.size(), 8u);
+    for (size_t i = 0; i < messages.size(); ++i) {
+      const std::string content = messages[i]["content"];
+      EXPECT_EQ(content.starts_with("table "), i == 0) << content;
+      EXPECT_EQ(messages[i]["role"], i % 2 == 0 ? "user" : "assistant");
+      EXPECT_EQ(messages[i].value("weight", 0), i % 2 == 0 ? 0 : 1);
+    }
+  }
+}
+
 TEST(EnvCommand, TheDemonstrationOfASampleScoresOne) {
   for (const std::string name : {"tables", "repair", "arithmetic", "countdown"}) {
     const CommandResult sample =
@@ -56,14 +72,17 @@ TEST(EnvCommand, WhatIsWrongIsToldInOneSentence) {
     EXPECT_EQ(r.exit_code, 1);
     return r.err;
   };
-  EXPECT_EQ(
-      error("sample chess"),
-      "fathom: environment: one of tables, repair, arithmetic, countdown, copy wanted, chess found\n");
+  EXPECT_EQ(error("sample chess"),
+            "fathom: environment: one of tables, repair, arithmetic, countdown, copy wanted, chess "
+            "found\n");
   EXPECT_EQ(error("sample tables --difficulty 7"),
             "fathom: --difficulty: 0 to 5, or a range as 0-5, wanted, 7 found\n");
   EXPECT_EQ(error("sample tables --split test"),
             "fathom: split: one of train, schema, phrasing, schema-phrasing, composition wanted, "
             "test found\n");
+  EXPECT_EQ(error("sample tables --questions 2 --json"),
+            "fathom: --questions: --documents, or --demonstrate with --json, beside it wanted, "
+            "neither found\n");
   EXPECT_EQ(run_fathom("env list").out, "tables\nrepair\narithmetic\ncountdown\ncopy\n");
 }
 

@@ -50,27 +50,31 @@ Result<EnvRange> read_difficulty(const std::string& text) {
   return range;
 }
 
-Json messages_json(const Problem& problem) {
+Json messages_json(const std::vector<ChatMessage>& list) {
   Json messages = Json::array();
-  for (const ChatMessage& m : problem.messages)
-    messages.push_back({{"role", m.role}, {"content", m.content}});
+  for (const ChatMessage& m : list) messages.push_back({{"role", m.role}, {"content", m.content}});
   return messages;
 }
 
-// A line of JSON: with a right answer what `sft` reads, without one the problem and its place.
-std::string json_line(const Environment& environment, const Problem& p, bool demonstrate) {
-  Json line = {{"messages", messages_json(p)}};
-  if (demonstrate) {
-    line["messages"].push_back(
-        {{"role", "assistant"}, {"content", "<think>\n" + environment.demonstrate(p)}});
-  } else {
-    line["environment"] = environment.name();
-    line["seed"] = p.seed;
-    line["difficulty"] = p.difficulty;
-    line["split"] = split_name(p.split);
-    line["kind"] = p.kind;
-  }
+std::string json_line(const Environment& environment, const Problem& p) {
+  const Json line = {{"messages", messages_json(p.messages)},
+                     {"environment", environment.name()},
+                     {"seed", p.seed},
+                     {"difficulty", p.difficulty},
+                     {"split", split_name(p.split)},
+                     {"kind", p.kind}};
   return line.dump() + "\n";
+}
+
+// What `sft` reads: a conversation that is learnt from at each answer.
+std::string sft_json_line(const std::vector<WorkedProblem>& worked) {
+  Json messages = Json::array();
+  for (const WorkedProblem& p : worked) {
+    for (Json& m : messages_json(p.messages)) messages.push_back(std::move(m));
+    messages.push_back({{"role", "assistant"}, {"content", "<think>\n" + p.completion}});
+    if (worked.size() > 1) messages.back()["weight"] = 1;
+  }
+  return Json({{"messages", std::move(messages)}}).dump() + "\n";
 }
 
 std::string document_line(const std::string& text) { return Json({{"text", text}}).dump() + "\n"; }
@@ -100,9 +104,12 @@ Status print_samples(const Environment& environment, const EnvOptions& o, const 
         line = document_line(environment.document(seed, range.at(seed), split, o.n_questions));
         return;
       }
+      if (o.json && o.demonstrate) {
+        line = sft_json_line(environment.worked(seed, range.at(seed), split, o.n_questions));
+        return;
+      }
       const Problem p = environment.sample(seed, range.at(seed), split);
-      line = o.json ? json_line(environment, p, o.demonstrate)
-                    : plain_text(environment, p, o.demonstrate);
+      line = o.json ? json_line(environment, p) : plain_text(environment, p, o.demonstrate);
     });
     for (const std::string& line : lines)
       if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size())
@@ -115,6 +122,10 @@ Status run_sample(const EnvOptions& o) {
   FATHOM_ASSIGN_OR_RETURN(const auto environment, make_environment(o.name));
   FATHOM_ASSIGN_OR_RETURN(const EnvRange range, read_difficulty(o.difficulty));
   FATHOM_ASSIGN_OR_RETURN(const Split split, read_split(o.split));
+  if (o.n_questions > 1 && !o.documents && !(o.demonstrate && o.json)) {
+    return Status::error(
+        "--questions: --documents, or --demonstrate with --json, beside it wanted, neither found");
+  }
   return print_samples(*environment, o, range, split);
 }
 
@@ -175,13 +186,12 @@ std::function<int()> add_env(CLI::App& sub) {
       ->capture_default_str();
   sample->add_flag("--demonstrate", o->demonstrate,
                    "With a right answer; with --json what `sft` reads");
-  CLI::Option* documents =
-      sample->add_flag("--documents", o->documents,
-                       "With a right answer, as documents to pretrain on: {\"text\": ...} a line");
+  sample->add_flag("--documents", o->documents,
+                   "With a right answer, as documents to pretrain on: {\"text\": ...} a line");
   sample
       ->add_option("--questions", o->n_questions,
-                   "Questions of a document; `tables` asks them all about the same tables")
-      ->needs(documents)
+                   "Questions of a document, or of a conversation to tune on (--demonstrate "
+                   "--json); `tables` asks them all about the same tables")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   sample->add_option("-t,--threads", o->n_threads, "Threads")->check(CLI::PositiveNumber);

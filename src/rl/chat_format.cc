@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "engine/conversation.h"
 #include "engine/think_splitter.h"
@@ -46,6 +48,31 @@ Result<ChatFormat::Prompt> ChatFormat::prompt(std::span<const ChatMessage> messa
   std::string rendered;
   for (const ChatSegment& s : segments) rendered += s.text;
   return Prompt{encode_segments(*tokenizer_, segments), fathom::opens_thought(rendered)};
+}
+
+Result<ChatFormat::Prompt> ChatFormat::next_prompt(std::span<const ChatMessage> messages) const {
+  for (const ChatMessage& m : messages) {
+    if (m.role == "system")
+      return Status::error(
+          "a system message before the first answer that is learnt from wanted, "
+          "one behind it found");
+  }
+  // Behind the shortest conversation, whose answer ends with the eos after those of its prompt.
+  std::vector<ChatMessage> whole = {{"user", "-"}, {"assistant", "-"}};
+  FATHOM_ASSIGN_OR_RETURN(const Prompt first, prompt({whole.data(), 1}));
+  whole.insert(whole.end(), messages.begin(), messages.end());
+  FATHOM_ASSIGN_OR_RETURN(Prompt all, prompt(whole));
+  const int32_t eos = tokenizer_->eos_id();
+  auto end = all.tokens.begin();
+  for (auto n = std::count(first.tokens.begin(), first.tokens.end(), eos); n >= 0; --n) {
+    end = std::find(end, all.tokens.end(), eos);
+    if (end == all.tokens.end())
+      return Status::error(
+          "a chat template that ends an answer with the eos wanted, another found");
+    ++end;
+  }
+  all.tokens.erase(all.tokens.begin(), end);
+  return all;
 }
 
 std::vector<int32_t> ChatFormat::completion(std::string_view text) const {

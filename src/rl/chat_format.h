@@ -31,6 +31,9 @@ class ChatFormat {
   };
   /// messages: all before the answer. Error: the template's.
   Result<Prompt> prompt(std::span<const ChatMessage> messages) const;
+  /// What follows an answer and its eos up to the next one. messages: all between the two, none a
+  /// system's. Errors: the template's, a system message.
+  Result<Prompt> next_prompt(std::span<const ChatMessage> messages) const;
   /// Tokens of what follows a prompt, the eos at the end. Only <think> and </think> are parsed.
   std::vector<int32_t> completion(std::string_view text) const;
 

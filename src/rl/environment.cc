@@ -58,14 +58,24 @@ const std::vector<std::string>& environment_names() {
   return names;
 }
 
+std::vector<WorkedProblem> Environment::worked(uint64_t seed, int difficulty, Split split,
+                                               int n_questions) const {
+  std::vector<WorkedProblem> all;
+  for (int i = 0; i < n_questions; ++i) {
+    Problem p = sample(seed * static_cast<uint64_t>(n_questions) + static_cast<uint64_t>(i),
+                       difficulty, split);
+    std::string completion = demonstrate(p);
+    all.push_back({std::move(p.messages), std::move(completion)});
+  }
+  return all;
+}
+
 std::string Environment::document(uint64_t seed, int difficulty, Split split,
                                   int n_questions) const {
   std::string text;
-  for (int i = 0; i < n_questions; ++i) {
-    const Problem p = sample(seed * static_cast<uint64_t>(n_questions) + static_cast<uint64_t>(i),
-                             difficulty, split);
+  for (const WorkedProblem& p : worked(seed, difficulty, split, n_questions)) {
     for (const ChatMessage& m : p.messages) text += m.content + "\n";
-    text += "<think>\n" + demonstrate(p) + "\n";
+    text += "<think>\n" + p.completion + "\n";
   }
   return text;
 }

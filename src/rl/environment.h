@@ -31,6 +31,12 @@ struct Problem {
   std::string kind = {};  // what is asked for, to report by: "top_group", "missing"
 };
 
+/// A problem with a right completion of good form.
+struct WorkedProblem {
+  std::vector<ChatMessage> messages;
+  std::string completion;
+};
+
 struct RewardOptions {
   double dense = 0.3;   // weight of the small parts of a wrong answer; annealed away by the caller
   double wrong = -0.2;  // of a wrong answer, or one without form; below that of "cannot"
@@ -56,10 +62,13 @@ class Environment {
                       const RewardOptions& options) const = 0;
   /// A right completion of good form.
   virtual std::string demonstrate(const Problem& problem) const = 0;
-  /// A text to pretrain on: prompts and their worked answers without a chat's control tokens.
-  /// `tables` shows tables once and asks up to n_questions about them; the others draw n_questions
-  /// problems, those of the seeds from seed * n_questions on.
-  virtual std::string document(uint64_t seed, int difficulty, Split split, int n_questions) const;
+  /// Problems to be read one after the other, with their answers. `tables` shows tables once and
+  /// asks up to n_questions about them; the others draw n_questions problems, those of the seeds
+  /// from seed * n_questions on.
+  virtual std::vector<WorkedProblem> worked(uint64_t seed, int difficulty, Split split,
+                                            int n_questions) const;
+  /// worked() as a text to pretrain on, without a chat's control tokens.
+  std::string document(uint64_t seed, int difficulty, Split split, int n_questions) const;
 };
 
 /// tables, repair, arithmetic, countdown, copy.

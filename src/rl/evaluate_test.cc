@@ -135,7 +135,7 @@ TEST_F(EvaluateTest, RightAnswersAreKeptShortestFirstAndReadAsSamples) {
   for (const std::string& line : lines) {
     const auto sample = parse_sft_sample(line, "right.jsonl");
     ASSERT_TRUE(sample.ok()) << sample.message();
-    EXPECT_TRUE(sample.value().answer.starts_with("<think>\n"));
+    EXPECT_TRUE(sample.value().back().answer.starts_with("<think>\n"));
   }
 }
 

@@ -22,11 +22,18 @@ RolloutBatch::RolloutBatch(std::span<const PromptAnswer> rows) {
     // Position t predicts token t + 1: the answer's first token is predicted by the prompt's last.
     const auto before = static_cast<int64_t>(r.prompt.size()) - 1;
     const auto answer = static_cast<int64_t>(r.answer.size());
-    std::fill_n(loss_weights_.begin() + i * (stride_ - 1) + before, answer, 1.0f);
+    const auto weights = loss_weights_.begin() + i * (stride_ - 1) + before;
+    FATHOM_CHECK(r.learnt.empty() || r.learnt.size() == r.answer.size());
+    if (r.learnt.empty()) {
+      std::fill_n(weights, answer, 1.0f);
+    } else {
+      std::copy(r.learnt.begin(), r.learnt.end(), weights);
+    }
     lengths_.push_back(static_cast<int32_t>(r.n_tokens() - 1));
     spans_.push_back({n_places_ + before, n_places_ + lengths_.back(), 0});
     n_places_ += lengths_.back();
-    n_answer_tokens_ += answer;
+    n_answer_tokens_ +=
+        r.learnt.empty() ? answer : std::count(r.learnt.begin(), r.learnt.end(), uint8_t{1});
   }
   lay_experts(rows);
   lay_sampling_sets(rows);

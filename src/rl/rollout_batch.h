@@ -21,6 +21,9 @@ struct PromptAnswer {
   /// neither.
   std::span<const uint16_t> experts = {};
   std::span<const std::vector<int32_t>> sampling_sets = {};
+  /// For each token of the answer 1, or 0 where it was given as well: a later question, a tool's
+  /// result. Empty: none was.
+  std::span<const uint8_t> learnt = {};
   int64_t n_tokens() const { return static_cast<int64_t>(prompt.size() + answer.size()); }
 };
 
@@ -31,13 +34,15 @@ class RolloutBatch {
   /// Copies the tokens. Requires: every prompt and every answer has a token.
   explicit RolloutBatch(std::span<const PromptAnswer> rows);
 
-  /// Views of this, with loss weight 1 at the answers' places and 0 at the prompts'. own_experts:
+  /// Views of this, with loss weight 1 at the places of what is learnt and 0 at what was given.
+  /// own_experts:
   /// of another model than the one that sampled, whose experts mean nothing to it.
   TrainBatch batch(bool own_experts = false) const;
   /// Where each answer lies among the places, with advantage 0, in the order of the rows.
   std::vector<RolloutSpan>& spans() { return spans_; }
   const std::vector<RolloutSpan>& spans() const { return spans_; }
   int64_t n_places() const { return n_places_; }
+  /// That are learnt.
   int64_t n_answer_tokens() const { return n_answer_tokens_; }
 
   /// Numbers of answer tokens laid at their places, 0 at the prompts'. values: one list a row, as

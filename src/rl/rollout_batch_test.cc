@@ -32,6 +32,18 @@ TEST(RolloutBatch, OnlyTheAnswersTokensCarryLossEachFromItsOwnPredecessor) {
             (std::vector<float>{1, 1, 1, 0}));
 }
 
+TEST(RolloutBatch, WhatWasGivenWithinAnAnswerCarriesNoLoss) {
+  const std::vector<int32_t> prompt = {5, 6}, answer = {8, 1, 7, 9, 1};
+  const std::vector<uint8_t> learnt = {1, 1, 0, 1, 1};
+  const std::vector<PromptAnswer> rows = {{.prompt = prompt, .answer = answer, .learnt = learnt}};
+  const RolloutBatch b(rows);
+  const TrainBatch t = b.batch();
+  EXPECT_EQ(std::vector<float>(t.loss_weights.row(0), t.loss_weights.row(0) + 6),
+            (std::vector<float>{0, 1, 1, 0, 1, 1}));
+  EXPECT_EQ(b.n_answer_tokens(), 4);
+  EXPECT_EQ(b.spans()[0].length(), 5);
+}
+
 TEST(RolloutBatch, NumbersOfAnswersComeToTheirPlaces) {
   const std::vector<int32_t> p = {5, 6}, a = {8, 1}, q = {9}, c = {3};
   const std::vector<PromptAnswer> rows = {{p, a}, {q, c}};

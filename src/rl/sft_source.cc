@@ -1,5 +1,6 @@
-// See sft_source.h. In the shards a sample is a document whose first two ids are the length of its
-// prompt, in base vocab_size; prompt and answer follow.
+// See sft_source.h. In the shards a sample is a document that begins with the lengths of its
+// stretches (the prompt, then by turns what is learnt and what is given): how many there are, then
+// two ids each, in base vocab_size. Prompt and answer follow.
 #include "rl/sft_source.h"
 
 #include <fmt/format.h>
@@ -17,10 +18,54 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kLengthIds = 2;  // before the tokens of a sample
+// The ids before a sample's tokens.
+int64_t header_ids(int64_t n_stretches) { return 1 + 2 * n_stretches; }
+
+std::vector<int32_t> stored_sample(const SftTokens& tokens, int64_t base) {
+  std::vector<int64_t> stretches = {static_cast<int64_t>(tokens.prompt.size())};
+  uint8_t before = 0;
+  for (const uint8_t learnt : tokens.learnt) {
+    if (learnt != before) stretches.push_back(0);
+    ++stretches.back();
+    before = learnt;
+  }
+  std::vector<int32_t> ids = {static_cast<int32_t>(stretches.size())};
+  for (const int64_t length : stretches) {
+    ids.push_back(static_cast<int32_t>(length / base));
+    ids.push_back(static_cast<int32_t>(length % base));
+  }
+  ids.insert(ids.end(), tokens.prompt.begin(), tokens.prompt.end());
+  ids.insert(ids.end(), tokens.answer.begin(), tokens.answer.end());
+  return ids;
+}
+
+SftTokens sample_of(std::span<const int32_t> ids, int64_t base) {
+  const std::span<const int32_t> tokens = ids.subspan(header_ids(ids[0]));
+  const auto length = [&](int64_t i) { return ids[1 + 2 * i] * base + ids[2 + 2 * i]; };
+  SftTokens sample;
+  sample.prompt.assign(tokens.begin(), tokens.begin() + length(0));
+  sample.answer.assign(tokens.begin() + length(0), tokens.end());
+  for (int64_t i = 1; i < ids[0]; ++i) sample.learnt.insert(sample.learnt.end(), length(i), i % 2);
+  return sample;
+}
 
 std::string shown(const std::string& text) {
   return json(text.substr(0, 40)).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// What follows <think> where the template opens the thought.
+Result<std::string_view> after_prompt(std::string_view answer, bool opens_thought,
+                                      const std::string& where) {
+  constexpr std::string_view kOpen = "<think>";
+  if (!opens_thought) return answer;
+  if (!answer.starts_with(kOpen) || answer.find("</think>") == std::string_view::npos) {
+    return Status::error(
+        fmt::format("{}: an answer that begins with <think> and closes it wanted, {} found", where,
+                    shown(std::string(answer))));
+  }
+  answer.remove_prefix(kOpen.size());
+  if (answer.starts_with('\n')) answer.remove_prefix(1);
+  return answer;
 }
 
 // A stretch of samples, read from the corpus.
@@ -29,7 +74,8 @@ struct SftStretch {
   RolloutBatch batch;
   void pack() {
     std::vector<PromptAnswer> rows;
-    for (const SftTokens& s : samples) rows.push_back({s.prompt, s.answer});
+    for (const SftTokens& s : samples)
+      rows.push_back({.prompt = s.prompt, .answer = s.answer, .learnt = s.learnt});
     batch = RolloutBatch(rows);
   }
   MicroBatch micro_batch(double share) const {
@@ -63,9 +109,8 @@ class SftSource final : public BatchSource {
     order_.emplace(data_.train, config.data.options.seed, weights_);
     settle(cursor_);
     find_held_out();
-    // The ids that hold a prompt's length are no tokens.
-    data_.summary.train_tokens -= kLengthIds * data_.summary.train_documents;
-    data_.summary.validation_tokens -= kLengthIds * data_.summary.validation_documents;
+    data_.summary.train_tokens -= all_header_ids(data_.train);
+    data_.summary.validation_tokens -= all_header_ids(data_.validation);
     return {};
   }
 
@@ -144,15 +189,18 @@ class SftSource final : public BatchSource {
     LineEncoder lines;
     const int64_t most = config_.data.seq_len, base = base_;
     const bool refuse = config_.data.too_long == TooLong::kRefuse;
-    lines.name = fmt::format("sft 1, template {}, seq_len {}", format.template_name(), most);
+    lines.name = fmt::format("sft 2, template {}, seq_len {}", format.template_name(), most);
     if (refuse) lines.name += ", too long refused";
     lines.encode = [format, most, base, refuse](
                        std::string_view line,
                        const std::string& where) -> Result<std::vector<int32_t>> {
-      FATHOM_ASSIGN_OR_RETURN(const SftSample sample, parse_sft_sample(line, where));
-      FATHOM_ASSIGN_OR_RETURN(const SftTokens tokens, encode_sft_sample(sample, format, where));
-      const auto prompt = static_cast<int64_t>(tokens.prompt.size());
-      const int64_t n = prompt + static_cast<int64_t>(tokens.answer.size()) - 1;
+      FATHOM_ASSIGN_OR_RETURN(const std::vector<SftTurn> turns, parse_sft_sample(line, where));
+      FATHOM_ASSIGN_OR_RETURN(const SftTokens tokens, encode_sft_sample(turns, format, where));
+      const auto n = static_cast<int64_t>(tokens.prompt.size() + tokens.answer.size()) - 1;
+      if (static_cast<int64_t>(turns.size()) > base / 2) {
+        return Status::error(fmt::format("{}: at most {} answers to learn from wanted, {} found",
+                                         where, base / 2, turns.size()));
+      }
       if (n > most && !refuse) return std::vector<int32_t>();
       if (n > most) {
         return Status::error(fmt::format(
@@ -160,11 +208,7 @@ class SftSource final : public BatchSource {
             "\"leave_out\", wanted, {} found",
             where, most, n));
       }
-      std::vector<int32_t> ids = {static_cast<int32_t>(prompt / base),
-                                  static_cast<int32_t>(prompt % base)};
-      ids.insert(ids.end(), tokens.prompt.begin(), tokens.prompt.end());
-      ids.insert(ids.end(), tokens.answer.begin(), tokens.answer.end());
-      return ids;
+      return stored_sample(tokens, base);
     };
     return lines;
   }
@@ -180,15 +224,26 @@ class SftSource final : public BatchSource {
     return options;
   }
 
+  static int64_t header_ids_of(const Corpus& corpus, int64_t document) {
+    int32_t n_stretches = 0;
+    corpus.copy({&n_stretches, 1}, document, 0);
+    return header_ids(n_stretches);
+  }
+
+  static int64_t all_header_ids(const Corpus& corpus) {
+    int64_t n = 0;
+    for (int64_t d = 0; d < corpus.n_documents(); ++d) n += header_ids_of(corpus, d);
+    return n;
+  }
+
   static int64_t predictions(const Corpus& corpus, int64_t document) {
-    return corpus.length(document) - kLengthIds - 1;
+    return corpus.length(document) - header_ids_of(corpus, document) - 1;
   }
 
   SftTokens read(const Corpus& corpus, int64_t document) const {
     std::vector<int32_t> ids(corpus.length(document));
     corpus.copy(ids, document, 0);
-    const int64_t answer = kLengthIds + ids[0] * base_ + ids[1];
-    return {{ids.begin() + kLengthIds, ids.begin() + answer}, {ids.begin() + answer, ids.end()}};
+    return sample_of(ids, base_);
   }
 
   // The sample at the cursor if it still fits beside `tokens`, else -1; the cursor then stands
@@ -250,7 +305,7 @@ class SftSource final : public BatchSource {
 
 }  // namespace
 
-Result<SftSample> parse_sft_sample(std::string_view line, const std::string& where) {
+Result<std::vector<SftTurn>> parse_sft_sample(std::string_view line, const std::string& where) {
   const json j = json::parse(line, nullptr, /*allow_exceptions=*/false);
   const auto wrong = [&](const std::string& wanted, const std::string& found) {
     return Status::error(fmt::format("{}: {} wanted, {} found", where, wanted, found));
@@ -260,8 +315,9 @@ Result<SftSample> parse_sft_sample(std::string_view line, const std::string& whe
     return wrong("a JSON object {\"messages\": [...]}",
                  j.is_discarded() ? "text that is no JSON" : "another value");
   }
-  SftSample sample;
-  for (size_t i = 0; i < j["messages"].size(); ++i) {
+  std::vector<SftTurn> turns(1);
+  const size_t n = j["messages"].size();
+  for (size_t i = 0; i < n; ++i) {
     const json& m = j["messages"][i];
     const bool whole = m.is_object() && m.contains("role") && m["role"].is_string() &&
                        m.contains("content") && m["content"].is_string();
@@ -269,38 +325,57 @@ Result<SftSample> parse_sft_sample(std::string_view line, const std::string& whe
       return wrong(fmt::format("messages[{}]: {{\"role\", \"content\"}} of two strings", i),
                    shown(m.dump(-1, ' ', false, json::error_handler_t::replace)));
     ChatMessage message{m["role"], m["content"]};
-    if (message.role != "system" && message.role != "user" && message.role != "assistant") {
+    const bool assistant = message.role == "assistant";
+    if (message.role != "system" && message.role != "user" && !assistant) {
       return wrong(fmt::format("messages[{}]: role system, user or assistant", i),
                    shown(message.role));
     }
-    sample.before.push_back(std::move(message));
+    const json weight = m.value("weight", json(i + 1 == n && assistant ? 1 : 0));
+    if (weight != 0 && !(weight == 1 && assistant)) {
+      return wrong(fmt::format("messages[{}]: weight 0, or of the assistant 1", i),
+                   weight.dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace)
+                       .substr(0, 40));
+    }
+    if (i + 1 == n && !assistant)
+      return wrong("a last message of the assistant", "one of the " + message.role);
+    if (i + 1 == n && weight == 0)
+      return wrong(fmt::format("messages[{}], the last: weight 1", i), "0");
+    auto& before = turns.back().before;
+    if (weight == 0) {
+      before.push_back(std::move(message));
+      continue;
+    }
+    if (before.empty() || before.back().role != "user") {
+      return wrong(fmt::format("a message of the user before messages[{}]", i),
+                   before.empty() ? "none" : "one of the " + before.back().role);
+    }
+    turns.back().answer = std::move(message.content);
+    if (i + 1 < n) turns.emplace_back();
   }
-  if (sample.before.back().role != "assistant")
-    return wrong("a last message of the assistant", "one of the " + sample.before.back().role);
-  sample.answer = std::move(sample.before.back().content);
-  sample.before.pop_back();
-  if (sample.before.empty() || sample.before.back().role != "user")
-    return wrong("a message of the user before the assistant's last",
-                 sample.before.empty() ? "none" : "one of the " + sample.before.back().role);
-  return sample;
+  return turns;
 }
 
-Result<SftTokens> encode_sft_sample(const SftSample& sample, const ChatFormat& format,
+Result<SftTokens> encode_sft_sample(const std::vector<SftTurn>& turns, const ChatFormat& format,
                                     const std::string& where) {
-  auto prompt = format.prompt(sample.before);
-  if (!prompt.ok()) return Status::error(where + ": " + prompt.message());
-  std::string_view answer = sample.answer;
-  constexpr std::string_view kOpen = "<think>";
-  if (prompt.value().opens_thought) {
-    if (!answer.starts_with(kOpen) || answer.find("</think>") == std::string_view::npos) {
-      return Status::error(
-          fmt::format("{}: an answer that begins with <think> and closes it wanted, {} found",
-                      where, shown(sample.answer)));
+  SftTokens sample;
+  const auto append = [&](const std::vector<int32_t>& tokens, uint8_t learnt) {
+    sample.answer.insert(sample.answer.end(), tokens.begin(), tokens.end());
+    sample.learnt.insert(sample.learnt.end(), tokens.size(), learnt);
+  };
+  for (const SftTurn& turn : turns) {
+    const bool first = sample.prompt.empty();
+    auto prompt = first ? format.prompt(turn.before) : format.next_prompt(turn.before);
+    if (!prompt.ok()) return Status::error(where + ": " + prompt.message());
+    FATHOM_ASSIGN_OR_RETURN(const std::string_view answer,
+                            after_prompt(turn.answer, prompt.value().opens_thought, where));
+    if (first) {
+      sample.prompt = std::move(prompt.value().tokens);
+    } else {
+      append(prompt.value().tokens, 0);
     }
-    answer.remove_prefix(kOpen.size());
-    if (answer.starts_with('\n')) answer.remove_prefix(1);
+    append(format.completion(answer), 1);
   }
-  return SftTokens{std::move(prompt.value().tokens), format.completion(answer)};
+  return sample;
 }
 
 std::unique_ptr<BatchSource> make_sft_source() { return std::make_unique<SftSource>(); }

@@ -67,7 +67,21 @@ TEST(SftSample, WhatIsNoSampleIsRefusedByFileAndLine) {
       {R"({"messages": [{"role": "user", "content": "x"}]})",
        "d.jsonl:7: a last message of the assistant wanted, one of the user found"},
       {R"({"messages": [{"role": "assistant", "content": "x"}]})",
-       "d.jsonl:7: a message of the user before the assistant's last wanted, none found"},
+       "d.jsonl:7: a message of the user before messages[0] wanted, none found"},
+      {R"({"messages": [{"role": "user", "content": "x", "weight": 1}]})",
+       "d.jsonl:7: messages[0]: weight 0, or of the assistant 1 wanted, 1 found"},
+      {R"({"messages": [{"role": "user", "content": "x"},
+          {"role": "assistant", "content": "y", "weight": "all"}]})",
+       "d.jsonl:7: messages[1]: weight 0, or of the assistant 1 wanted, \"all\" found"},
+      {R"({"messages": [{"role": "user", "content": "x"},
+          {"role": "assistant", "content": "y", "weight": 0}]})",
+       "d.jsonl:7: messages[1], the last: weight 1 wanted, 0 found"},
+      {R"({"messages": [{"role": "user", "content": "x"},
+          {"role": "assistant", "content": "<think>\n</think>y", "weight": 1},
+          {"role": "system", "content": "z"}, {"role": "user", "content": "x"},
+          {"role": "assistant", "content": "<think>\n</think>y"}]})",
+       "d.jsonl:7: a system message before the first answer that is learnt from wanted, one behind "
+       "it found"},
       {sample_line("x", "y"),
        "d.jsonl:7: an answer that begins with <think> and closes it wanted, \"y\" found"},
   };
@@ -80,6 +94,41 @@ TEST(SftSample, WhatIsNoSampleIsRefusedByFileAndLine) {
     const auto tokens = encode_sft_sample(sample.value(), format(), "d.jsonl:7");
     EXPECT_EQ(tokens.ok() ? "a sample" : tokens.message(), c.message);
   }
+}
+
+std::string two_turns(const std::string& first, const std::string& second, int weight) {
+  return R"({"messages": [{"role": "user", "content": ")" + first +
+         R"("}, {"role": "assistant", "content": "<think>\na\n</think>\n1", "weight": )" +
+         std::to_string(weight) + R"(}, {"role": "user", "content": ")" + second +
+         R"("}, {"role": "assistant", "content": "<think>\nb\n</think>\n2"}]})" + "\n";
+}
+
+TEST(SftSample, EarlierAnswersOfWeight1AreLearntFromWithTheirThoughts) {
+  const ByteChatTokenizer bytes;
+  const auto encoded = [&](int weight) {
+    const auto turns = parse_sft_sample(two_turns("q", "r", weight), "a:1");
+    EXPECT_TRUE(turns.ok()) << turns.message();
+    const auto t = encode_sft_sample(turns.value(), format(), "a:1");
+    EXPECT_TRUE(t.ok()) << t.message();
+    return t.value();
+  };
+  const SftTokens both = encoded(1);
+  EXPECT_EQ(bytes.decode(both.prompt, false),
+            "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜><think>\n");
+  EXPECT_EQ(bytes.decode(both.answer, false),
+            "a\n</think>\n1<｜end▁of▁sentence｜><｜User｜>r<｜Assistant｜><think>\n"
+            "b\n</think>\n2<｜end▁of▁sentence｜>");
+  std::vector<int32_t> learnt;
+  for (size_t i = 0; i < both.answer.size(); ++i)
+    if (both.learnt.at(i)) learnt.push_back(both.answer[i]);
+  EXPECT_EQ(bytes.decode(learnt, false),
+            "a\n</think>\n1<｜end▁of▁sentence｜>b\n</think>\n2<｜end▁of▁sentence｜>");
+  // Without it the template shows them as it does in a chat.
+  const SftTokens last = encoded(0);
+  EXPECT_EQ(bytes.decode(last.prompt, false),
+            "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜>\n1<｜end▁of▁sentence｜>"
+            "<｜User｜>r<｜Assistant｜><think>\n");
+  EXPECT_EQ(bytes.decode(last.answer, false), "b\n</think>\n2<｜end▁of▁sentence｜>");
 }
 
 /// A run on questions of many lengths that ask for a copy.
@@ -210,6 +259,32 @@ TEST_F(SftRun, ASampleThatIsTooLongIsRefusedOrLeftOutAndCounted) {
   ASSERT_TRUE(source->open(c.config, start).ok());
   EXPECT_GT(source->summary().counts.too_long, 0);
   EXPECT_GT(source->summary().train_documents, 0);
+}
+
+TEST_F(SftRun, LossIsOnTheTokensOfEveryAnswerThatIsLearntFrom) {
+  // Longer than a byte counts, so that a stored length has two ids.
+  const std::string first(300, 'q'), second(290, 'r');
+  folder_.write("data.jsonl", two_turns(first, second, 1));
+  auto source = make_sft_source();
+  SourceStart start;
+  start.tokenizer = tokenizer();
+  start.directory.root = folder_.path() / "turns";
+  const auto opened = source->open(call("turns", false, {"data.seq_len=700"}).config, start);
+  ASSERT_TRUE(opened.ok()) << opened.message();
+  const auto sample = encode_sft_sample(
+      parse_sft_sample(two_turns(first, second, 1), "a:1").value(), format(), "a:1");
+  source->begin_step(1);
+  const MicroBatch m = source->next();
+  const auto& expected = sample.value();
+  EXPECT_EQ(source->summary().train_tokens,
+            static_cast<int64_t>(expected.prompt.size() + expected.answer.size()));
+  std::vector<int32_t> learnt, learnt_expected;
+  for (int64_t t = 0; t < m.batch.lengths[0]; ++t)
+    if (m.batch.loss_weights.row(0)[t] == 1.0f) learnt.push_back(m.batch.tokens.row(0)[t + 1]);
+  for (size_t i = 0; i < expected.answer.size(); ++i)
+    if (expected.learnt[i]) learnt_expected.push_back(expected.answer[i]);
+  EXPECT_EQ(learnt, learnt_expected);
+  EXPECT_EQ(m.loss_weight, static_cast<double>(learnt.size() * m.n_sequences));
 }
 
 TEST_F(SftRun, AnEpochReadsEachSampleOnceAndMicroBatchesAreNearlyFull) {

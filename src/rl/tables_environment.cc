@@ -34,8 +34,9 @@ class TablesEnvironment final : public Environment {
         build_tables_problem(problem.seed, problem.difficulty, problem.split, false));
   }
 
-  std::string document(uint64_t seed, int difficulty, Split split, int n_questions) const override {
-    return tables_document(seed, difficulty, split, n_questions);
+  std::vector<WorkedProblem> worked(uint64_t seed, int difficulty, Split split,
+                                    int n_questions) const override {
+    return worked_tables(seed, difficulty, split, n_questions);
   }
 };
 

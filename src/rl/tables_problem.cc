@@ -153,18 +153,19 @@ std::unique_ptr<Database> prompt_database(std::span<const TablesProblem> problem
   return make_database(draw, problems[0].schema, {draw.between(8, 20), &filters});
 }
 
-std::string tables_document(uint64_t seed, int difficulty, Split split, int n) {
+std::vector<WorkedProblem> worked_tables(uint64_t seed, int difficulty, Split split, int n) {
   const std::vector<TablesProblem> problems = build_tables_problems(seed, difficulty, split, n);
   const auto database = prompt_database(problems, seed);
   SchemaTextOptions columns;
   columns.layout = SchemaLayout::kColumns;
-  std::string text = schema_text(*database, "", columns).value();
-  const size_t n_schema = text.size();
+  const size_t n_schema = schema_text(*database, "", columns).value().size();
+  std::vector<WorkedProblem> all;
   for (const TablesProblem& p : problems) {
-    const std::string prompt = table_question(*database, p.question, TaskPrompt::kShort).value();
-    text += prompt.substr(n_schema) + "\n<think>\n" + tables_demonstration(p) + "\n";
+    std::string prompt = table_question(*database, p.question, TaskPrompt::kShort).value();
+    if (!all.empty()) prompt.erase(0, n_schema);
+    all.push_back({{{"user", std::move(prompt)}}, tables_demonstration(p)});
   }
-  return text;
+  return all;
 }
 
 std::string tables_demonstration(const TablesProblem& p) {

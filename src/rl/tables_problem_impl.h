@@ -26,9 +26,9 @@ struct TablesProblem {
 TablesProblem build_tables_problem(uint64_t seed, int difficulty, Split split, bool answerable);
 /// Up to n problems about the same tables.
 std::vector<TablesProblem> build_tables_problems(uint64_t seed, int difficulty, Split split, int n);
-/// A text to pretrain on: the tables once, then each question as a prompt has it and its worked
-/// answer.
-std::string tables_document(uint64_t seed, int difficulty, Split split, int n);
+/// Up to n of them, worked: the first prompt shows the tables, the others only what a prompt has
+/// after them.
+std::vector<WorkedProblem> worked_tables(uint64_t seed, int difficulty, Split split, int n);
 /// The database whose tables the prompt shows. Requires: at least one problem, all about one
 /// schema.
 std::unique_ptr<Database> prompt_database(std::span<const TablesProblem> problems, uint64_t seed);
