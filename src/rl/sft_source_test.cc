@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/rng.h"
 #include "base/test_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "rl/rollout_batch.h"
@@ -129,6 +130,35 @@ TEST(SftSample, EarlierAnswersOfWeight1AreLearntFromWithTheirThoughts) {
             "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜>\n1<｜end▁of▁sentence｜>"
             "<｜User｜>r<｜Assistant｜><think>\n");
   EXPECT_EQ(bytes.decode(last.answer, false), "b\n</think>\n2<｜end▁of▁sentence｜>");
+}
+
+TEST(SftSample, ALineOfAnyBytesIsASampleOrOneSentence) {
+  const std::string whole = two_turns("a \\u00e9 question", "another", 1);
+  const std::string_view pieces[] = {"\"",   "\\",       "{",      "]",     "null",
+                                     "\xff", "</think>", "weight", "-1e999"};
+  size_t samples = 0, refused = 0;
+  for (uint64_t seed = 0; seed < 3000; ++seed) {
+    const Rng rng(seed, 1);
+    std::string line = whole;
+    for (uint64_t i = 0; i <= rng.below(0, 3); ++i) {
+      const size_t at = rng.below(3 * i + 1, line.size());
+      const std::string_view piece = pieces[rng.below(3 * i + 2, std::size(pieces))];
+      line.replace(at, rng.below(3 * i + 3, 12), piece);
+    }
+    const auto turns = parse_sft_sample(line, "d:1");
+    const auto tokens = turns.ok() ? encode_sft_sample(turns.value(), format(), "d:1")
+                                   : Result<SftTokens>(turns.status());
+    ++(tokens.ok() ? samples : refused);
+    if (tokens.ok()) {
+      EXPECT_EQ(tokens.value().answer.size(), tokens.value().learnt.size());
+      EXPECT_EQ(tokens.value().answer.back(), ByteChatTokenizer::kEos);
+    } else {
+      EXPECT_TRUE(tokens.message().starts_with("d:1: ")) << tokens.message();
+      EXPECT_LT(tokens.message().size(), 300u) << tokens.message();
+    }
+  }
+  EXPECT_GT(samples, 50u);
+  EXPECT_GT(refused, 1000u);
 }
 
 /// A run on questions of many lengths that ask for a copy.
