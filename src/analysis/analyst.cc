@@ -41,6 +41,34 @@ void decline(AnalysisAnswer& answer, const std::string& missing) {
   answer.answer = fmt::format("The tables cannot answer this: {}.", cell_text(missing, 300));
 }
 
+/// Hands on what the model thinks with names in place of labels, a line at a time: half a line may
+/// be half a label. All other pieces pass.
+class NamedThought {
+ public:
+  NamedThought(const TableLabels& labels, const Answerer::OnPiece& on_piece)
+      : labels_(labels), on_piece_(on_piece) {}
+
+  bool operator()(const TextPiece& piece) {
+    if (!on_piece_) return true;
+    if (piece.kind != TextKind::kThought) return pass(held_.size()) && on_piece_(piece);
+    held_ += piece.text;
+    const size_t end = held_.rfind('\n');
+    return end == held_.npos ? on_piece_({TextKind::kThought, ""}) : pass(end + 1);
+  }
+
+ private:
+  bool pass(size_t n) {
+    if (n == 0) return true;
+    const std::string text = labels_.plan(std::string_view(held_).substr(0, n));
+    held_.erase(0, n);
+    return on_piece_({TextKind::kThought, text});
+  }
+
+  const TableLabels& labels_;
+  const Answerer::OnPiece& on_piece_;
+  std::string held_;
+};
+
 /// What a model said, without its thought: so it stands in the next turn's history.
 std::string said(const std::string& completion) {
   const size_t end = completion.rfind("</think>");
@@ -109,7 +137,12 @@ Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEve
   answer.question = question;
   FATHOM_ASSIGN_OR_RETURN(std::string prompt, fitting_prompt(question));
   std::vector<ChatMessage> messages = {{"user", std::move(prompt)}};
-  const auto on_piece = [&](const TextPiece& p) { return !events.on_piece || events.on_piece(p); };
+  const TableLabels labels = prompt_labels(*database_, question, options_.prompt, options_.schema);
+  NamedThought thought(labels, events.on_piece);
+  const auto on_piece = [&](const TextPiece& p) {
+    return options_.prompt == TaskPrompt::kShort ? thought(p)
+                                                 : !events.on_piece || events.on_piece(p);
+  };
   for (;;) {
     if (answer.turns > 0) {
       // The history may have grown out of the context; what came out so far is then the answer.
@@ -130,8 +163,9 @@ Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEve
       break;
     }
     std::string feedback;
-    if (take(answer, read_table_answer(completion.text), feedback) == Next::kAnswered ||
-        answer.turns >= options_.n_turns)
+    TableAnswer written = read_table_answer(completion.text);
+    written.sql = labels.sql(written.sql);
+    if (take(answer, written, feedback) == Next::kAnswered || answer.turns >= options_.n_turns)
       break;
     messages.push_back({"assistant", said(completion.text)});
     messages.push_back({"user", std::move(feedback)});

@@ -83,6 +83,7 @@ class Analyst {
       : answerer_(answerer), options_(std::move(options)), database_(std::move(database)) {}
   Result<std::string> fitting_prompt(std::string_view question);
   enum class Next { kAnswered, kAgain };
+  /// written: its SQL in the tables' names.
   Next take(AnalysisAnswer& answer, const TableAnswer& written, std::string& feedback);
 
   Answerer& answerer_;

@@ -155,9 +155,8 @@ Status AnalyzeSession::show_schema(const std::string& table) {
   if (!table.empty() && wanted == nullptr)
     return Status::error(fmt::format("/schema: a table's name wanted, {} found; /tables lists them",
                                      cell_text(table, 60)));
-  SchemaTextOptions options = analyst_.options().schema;
-  if (analyst_.options().prompt == TaskPrompt::kShort) options.layout = SchemaLayout::kColumns;
-  FATHOM_ASSIGN_OR_RETURN(const std::string text, schema_text(analyst_.database(), "", options));
+  FATHOM_ASSIGN_OR_RETURN(const std::string text,
+                          schema_text(analyst_.database(), "", analyst_.options().schema));
   // A table's part begins with its name at the front of a line.
   const std::string head =
       wanted == nullptr ? std::string() : "table " + sql_identifier(wanted->name);

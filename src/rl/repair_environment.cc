@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 #include "base/check.h"
@@ -32,27 +33,41 @@ bool replace_all(std::string& text, std::string_view what, std::string_view by) 
   return found;
 }
 
-// Ways in which a first attempt goes wrong. Each gives the text, or nothing where it has no hold.
+// The same where `name` is a word of its own.
+bool replace_name(std::string& text, std::string_view name, std::string_view by) {
+  const auto in_word = [&](size_t i) {
+    return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) || text[i] == '_');
+  };
+  bool found = false;
+  for (size_t at = text.find(name); at != text.npos;) {
+    const bool whole = !(at > 0 && in_word(at - 1)) && !in_word(at + name.size());
+    if (whole) text.replace(at, name.size(), by);
+    found |= whole;
+    at = text.find(name, at + (whole ? by.size() : 1));
+  }
+  return found;
+}
+
+// Ways in which a first attempt goes wrong, in the labels of the prompt. Each gives the text, or
+// nothing where it has no hold.
 class Mistakes {
  public:
   Mistakes(Draw& draw, const TablesProblem& p) : draw_(draw), p_(p) {}
 
   std::optional<Attempt> one() {
-    switch (draw_.below(7)) {
+    switch (draw_.below(6)) {
       case 0:
-        return misspelt_column();
+        return other_label();
       case 1:
         return other_name();
       case 2:
-        return without_quotes();
-      case 3:
         return other_table();
-      case 4:
+      case 3:
         return foreign_function();
-      case 5:
+      case 4:
         return having_as_where();
       default:
-        return other_case();
+        return other_column();
     }
   }
 
@@ -65,26 +80,23 @@ class Mistakes {
   std::optional<Attempt> with_column(const std::string& old_name, const std::string& new_name,
                                      const char* kind) {
     std::string sql = p_.sql;
-    if (old_name == new_name || !replace_all(sql, old_name, new_name)) return std::nullopt;
+    if (old_name.empty() || !replace_name(sql, old_name, new_name)) return std::nullopt;
     return Attempt{sql, "", kind};
   }
 
-  std::optional<Attempt> misspelt_column() {
-    const std::string name = column();
-    if (name.size() < 5) return std::nullopt;
-    std::string wrong = name;
-    const size_t i = static_cast<size_t>(draw_.between(1, static_cast<int64_t>(name.size()) - 3));
-    if (wrong[i] == '"' || wrong[i] == '.' || wrong[i + 1] == '.') return std::nullopt;
-    if (draw_.chance(0.5))
-      std::swap(wrong[i], wrong[i + 1]);
-    else
-      wrong.erase(i, 1);
-    return with_column(name, wrong, "misspelt column");
+  // A label that no column has.
+  std::optional<Attempt> other_label() {
+    constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRS";
+    const std::string letter(1, kLetters[draw_.below(kLetters.size())]);
+    for (const SchemaTable& t : p_.schema.tables)
+      for (const SchemaColumn& c : t.columns)
+        if (c.name == letter) return std::nullopt;
+    return with_column(column(), letter, "label of no column");
   }
 
   // The question's word instead of the column's name.
   std::optional<Attempt> other_name() {
-    if (p_.plan.columns.empty() || p_.query.joined) return std::nullopt;
+    if (p_.plan.columns.empty()) return std::nullopt;
     const PlannedColumn& c = draw_.pick(p_.plan.columns);
     std::string word = c.why;
     for (char& x : word)
@@ -93,20 +105,12 @@ class Mistakes {
     return with_column(c.name, word, "word for column");
   }
 
-  std::optional<Attempt> without_quotes() {
-    std::string name = column();
-    if (!name.starts_with('"')) return std::nullopt;
-    const std::string bare = name.substr(1, name.size() - 2);
-    return with_column(name, bare, "quotes left out");
-  }
-
   std::optional<Attempt> other_table() {
     const std::string table = sql_identifier(p_.schema.tables[p_.query.base].name);
     std::string sql = p_.sql;
     const std::string wrong =
         table.ends_with('s') ? table.substr(0, table.size() - 1) : table + "s";
     if (!replace_all(sql, "FROM " + table, "FROM " + wrong)) return std::nullopt;
-    if (p_.query.joined) replace_all(sql, table + ".", wrong + ".");
     return Attempt{sql, "", "other table"};
   }
 
@@ -127,23 +131,17 @@ class Mistakes {
     return Attempt{sql, "", "HAVING as WHERE"};
   }
 
-  // A value as the question writes it and not as the table does: nothing is found.
-  std::optional<Attempt> other_case() {
+  // A value looked for in another column: nothing is found.
+  std::optional<Attempt> other_column() {
     for (const TableFilter& f : p_.query.filters) {
-      const auto* value = std::get_if<std::string>(&f.a);
-      if (value == nullptr || f.op != FilterOp::kEqual) continue;
-      std::string changed = *value;
-      for (char& c : changed) {
-        if (c >= 'A' && c <= 'Z')
-          c = static_cast<char>(c + 32);
-        else if (c >= 'a' && c <= 'z' &&
-                 value->find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == value->npos)
-          c = static_cast<char>(c - 32);
-      }
+      if (f.op != FilterOp::kEqual) continue;
+      const auto& columns = p_.schema.tables[f.table].columns;
+      const SchemaColumn& wrong = draw_.pick(columns);
+      if (wrong.type != ColumnType::kText) return std::nullopt;
       std::string sql = p_.sql;
-      if (changed == *value || !replace_first(sql, sql_literal(f.a), sql_literal(changed)))
+      if (!replace_first(sql, columns[f.column].name + " = ", wrong.name + " = "))
         return std::nullopt;
-      return Attempt{sql, "", "other letter case"};
+      return Attempt{sql, "", "value of another column"};
     }
     return std::nullopt;
   }
@@ -153,7 +151,7 @@ class Mistakes {
 };
 
 struct RepairProblem {
-  TablesProblem tables;
+  TablesProblem tables, in_labels;
   uint64_t seed = 0;  // of the tables' problem
   std::string question;
   Attempt attempt;
@@ -168,10 +166,12 @@ RepairProblem build_repair(uint64_t seed, int difficulty, Split split) {
     r.seed = draw.below(uint64_t{1} << 62);
     r.tables = build_tables_problem(r.seed, level, split, true);
     const auto database = prompt_database({&r.tables, 1}, r.seed);
+    r.in_labels = labelled(r.tables, *database);
+    const TableLabels labels = prompt_labels(*database, r.tables.question, TaskPrompt::kShort);
     for (int i = 0; i < 8; ++i) {
-      std::optional<Attempt> a = Mistakes(draw, r.tables).one();
+      std::optional<Attempt> a = Mistakes(draw, r.in_labels).one();
       if (!a.has_value()) continue;
-      const Result<QueryResult> found = database->query(a->sql);
+      const Result<QueryResult> found = database->query(labels.sql(a->sql));
       if (found.ok() && !found.value().rows.empty()) continue;
       a->feedback = found.ok() ? table_feedback_empty() : table_feedback_error(found.message());
       r.attempt = *a;
@@ -191,7 +191,7 @@ class RepairEnvironment final : public Environment {
     const RepairProblem r = build_repair(seed, difficulty, split);
     return {{{"user", r.question},
              {"assistant",
-              fmt::format("<think>\n{}</think>\n{}", plan_text(r.tables.plan), r.attempt.sql)},
+              fmt::format("<think>\n{}</think>\n{}", plan_text(r.in_labels.plan), r.attempt.sql)},
              {"user", r.attempt.feedback}},
             seed,
             difficulty,
@@ -207,7 +207,7 @@ class RepairEnvironment final : public Environment {
 
   std::string demonstrate(const Problem& problem) const override {
     return tables_demonstration(
-        build_repair(problem.seed, problem.difficulty, problem.split).tables);
+        build_repair(problem.seed, problem.difficulty, problem.split).in_labels);
   }
 };
 

@@ -30,8 +30,9 @@ class TablesEnvironment final : public Environment {
   }
 
   std::string demonstrate(const Problem& problem) const override {
-    return tables_demonstration(
-        build_tables_problem(problem.seed, problem.difficulty, problem.split, false));
+    const TablesProblem p =
+        build_tables_problem(problem.seed, problem.difficulty, problem.split, false);
+    return tables_demonstration(labelled(p, *prompt_database({&p, 1}, problem.seed)));
   }
 
   std::vector<WorkedProblem> worked(uint64_t seed, int difficulty, Split split,

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "rl/tables_problem_impl.h"
+#include "toolbox/result_compare.h"
 
 namespace fathom {
 namespace {
@@ -35,9 +36,15 @@ TEST(TablesEnvironment, DemonstrationsAreRightAndDoWhatTheirPlanSays) {
     ASSERT_TRUE(score.correct && score.well_formed);
     ASSERT_EQ(score.declined, score.should_decline);
     const TableAnswer answer = read_table_answer(text);
-    const auto plan = read_plan(answer.thought);
+    const TablesProblem p = build_tables_problem(seed, difficulty, split, false);
+    const auto database = prompt_database({&p, 1}, seed);
+    const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
+    const auto plan = read_plan(labels.plan(answer.thought));
     ASSERT_TRUE(plan.ok()) << plan.message() << "\n" << text;
-    ASSERT_EQ(plan_disagreements(plan.value(), answer.sql), std::vector<std::string>()) << text;
+    const std::string sql = labels.sql(answer.sql);
+    ASSERT_EQ(plan_disagreements(plan.value(), sql), std::vector<std::string>())
+        << labels.plan(answer.thought) << "\n"
+        << sql;
   });
 }
 
@@ -48,16 +55,23 @@ TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
     const auto result = database->query(p.sql);
     ASSERT_TRUE(result.ok()) << p.sql << "\n" << result.message();
     const std::string prompt = table_question(*database, p.question, TaskPrompt::kShort).value();
-    for (const PlannedColumn& c : p.plan.columns) {
-      const size_t dot = c.name.find('.');
-      const std::string name = p.query.joined ? c.name.substr(dot + 1) : c.name;
-      ASSERT_NE(prompt.find(name), prompt.npos) << name << "\n" << prompt;
+    const TablesProblem in_labels = labelled(p, *database);
+    const std::string known = prompt.substr(0, prompt.rfind('\n'));
+    for (const PlannedColumn& c : in_labels.plan.columns) {
+      ASSERT_NE(known.find(" = " + c.name), known.npos) << c.name << "\n" << prompt;
       ASSERT_FALSE(c.why.empty()) << p.question << "\n" << p.sql;
     }
     for (const TableFilter& f : p.query.filters) {  // the index shows values as they are
       if (f.op != FilterOp::kEqual) continue;
-      ASSERT_NE(prompt.find(sql_literal(f.a)), prompt.npos) << sql_literal(f.a) << "\n" << prompt;
+      ASSERT_NE(known.find(sql_literal(f.a)), known.npos) << sql_literal(f.a) << "\n" << prompt;
+      ASSERT_EQ(in_labels.sql.find(sql_literal(f.a)), in_labels.sql.npos) << in_labels.sql;
     }
+    // What the labels stand for is the problem's own query.
+    const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
+    const auto again = database->query(labels.sql(in_labels.sql));
+    ASSERT_TRUE(again.ok()) << in_labels.sql << "\n" << again.message();
+    ASSERT_TRUE(same_result(again.value(), result.value(), {.ordered = true}))
+        << p.sql << "\n" << labels.sql(in_labels.sql);
     ASSERT_LT(prompt.size(), 1200u);
   });
 }
@@ -92,10 +106,11 @@ TEST(TablesEnvironment, ADocumentAsksAboutItsTablesAsAPromptWould) {
     EXPECT_TRUE(text.starts_with("table "));
     const std::string first = text.substr(0, text.find('\n') + 1);
     EXPECT_EQ(text.find("\n" + first), text.npos) << text;
-    for (const TablesProblem& p : build_tables_problems(seed, difficulty, Split::kTrain, 4)) {
-      EXPECT_NE(text.find("\n" + p.question + "\n<think>\n" + tables_demonstration(p) + "\n"),
-                text.npos)
-          << text;
+    const auto problems = build_tables_problems(seed, difficulty, Split::kTrain, 4);
+    const auto database = prompt_database(problems, seed);
+    for (const TablesProblem& p : problems) {
+      const std::string answer = tables_demonstration(labelled(p, *database));
+      EXPECT_NE(text.find("\n" + p.question + "\n<think>\n" + answer + "\n"), text.npos) << text;
     }
   }
 }

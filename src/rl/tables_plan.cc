@@ -67,7 +67,8 @@ class PlanMaker {
 
   std::string name(const ColumnRef& r) const {
     const std::string column = sql_identifier(column_of(schema_, r).name);
-    return q_.joined ? fmt::format("{}.{}", table_identifier(r.table), column) : column;
+    if (!q_.joined || schema_.labelled) return column;
+    return fmt::format("{}.{}", table_identifier(r.table), column);
   }
 
   // Into the plan's columns, once.

@@ -98,7 +98,8 @@ class ProblemMaker {
   }
 
   void plan(const WrittenQuestion& question) {
-    p_.plan = plan_of_query(p_.schema, p_.query, question.why);
+    p_.why = question.why;
+    p_.plan = plan_of_query(p_.schema, p_.query, p_.why);
     p_.sql = query_sql(p_.schema, p_.plan);
   }
 
@@ -163,9 +164,30 @@ std::vector<WorkedProblem> worked_tables(uint64_t seed, int difficulty, Split sp
   for (const TablesProblem& p : problems) {
     std::string prompt = table_question(*database, p.question, TaskPrompt::kShort).value();
     if (!all.empty()) prompt.erase(0, n_schema);
-    all.push_back({{{"user", std::move(prompt)}}, tables_demonstration(p)});
+    all.push_back({{{"user", std::move(prompt)}}, tables_demonstration(labelled(p, *database))});
   }
   return all;
+}
+
+TablesProblem labelled(const TablesProblem& problem, const Database& database) {
+  const TableLabels labels = prompt_labels(database, problem.question, TaskPrompt::kShort);
+  TablesProblem p = problem;
+  p.schema.labelled = true;
+  for (size_t t = 0; t < p.schema.tables.size(); ++t) {
+    const SqlTable& table = database.tables()[t];
+    p.schema.tables[t].name = labels.table(table);
+    for (size_t c = 0; c < table.columns.size(); ++c)
+      p.schema.tables[t].columns[c].name = labels.column(table.columns[c]);
+  }
+  if (p.sql.empty()) return p;
+  p.plan = plan_of_query(p.schema, p.query, p.why);
+  for (auto* lines : {&p.plan.filters, &p.plan.compute})
+    for (std::string& line : *lines) line = labels.with_literals(line);
+  p.plan.having = labels.with_literals(p.plan.having);
+  p.plan.limit = labels.with_literals(p.plan.limit);
+  p.plan.check = plan_check(p.plan);
+  p.sql = query_sql(p.schema, p.plan);
+  return p;
 }
 
 std::string tables_demonstration(const TablesProblem& p) {

@@ -2,6 +2,7 @@
 // an answer is tried on. `repair` builds on it.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@ struct TablesProblem {
   TableSchema schema = {};
   TableQuery query = {};
   std::string question = {}, family = {}, kind = {};
+  std::map<ColumnRef, std::string> why = {};  // the question's words for each column
   TablePlan plan = {};
   std::string sql = {};                    // empty: the tables cannot answer
   std::string missing = {};                // then: what they miss, in the question's words
@@ -32,7 +34,10 @@ std::vector<WorkedProblem> worked_tables(uint64_t seed, int difficulty, Split sp
 /// The database whose tables the prompt shows. Requires: at least one problem, all about one
 /// schema.
 std::unique_ptr<Database> prompt_database(std::span<const TablesProblem> problems, uint64_t seed);
-std::string tables_demonstration(const TablesProblem& problem);
+/// The problem with names, plan and SQL in labels. database: prompt_database's.
+TablesProblem labelled(const TablesProblem& problem, const Database& database);
+/// The right completion, of a labelled problem.
+std::string tables_demonstration(const TablesProblem& labelled);
 
 /// How a completion did on databases that the prompt does not show.
 Score score_tables_answer(const TablesProblem& problem, uint64_t seed, std::string_view completion,

@@ -42,6 +42,7 @@ struct TableSchema {
   std::vector<SchemaTable> tables = {};  // two: the first names rows of the second
   std::vector<std::shared_ptr<Concept>> invented = {};
   int first_year = 2022, last_year = 2024;  // of the dates
+  bool labelled = false;  // names are labels (toolbox/table_labels.h): none repeats in a table
 };
 
 enum class FilterOp {

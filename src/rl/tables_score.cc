@@ -229,7 +229,11 @@ Score score_tables_answer(const TablesProblem& p, uint64_t seed, std::string_vie
         fmt::format("at most {} bytes wanted, {} found", kMaxCompletionBytes, completion.size());
     return score;
   }
-  const TableAnswer answer = read_table_answer(completion);
+  TableAnswer answer = read_table_answer(completion);
+  if (!answer.sql.empty()) {
+    const auto database = prompt_database({&p, 1}, seed);
+    answer.sql = prompt_labels(*database, p.question, TaskPrompt::kShort).sql(answer.sql);
+  }
   score.well_formed = answer.well_formed;
   score.declined = answer.declined();
   if (!answer.well_formed) {

@@ -6,13 +6,14 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "toolbox/table_labels.h"
 #include "toolbox/text_impl.h"
 
 namespace fathom {
 namespace {
 
 constexpr size_t kMaxWords = 8;  // of a value that the question names
-constexpr size_t kMaxQuestionBytes = 4000;
+constexpr size_t kMaxQuestionBytes = 4000, kMaxLiteralBytes = 120;
 
 bool is_frequent_word(std::string_view key) {
   static constexpr std::string_view kWords[] = {
@@ -152,9 +153,14 @@ std::string first_values(const SqlColumn& c, const QueryResult& rows, size_t i,
   return text;
 }
 
-Status add_table_by_columns(Database& database, const SqlTable& table,
-                            const SchemaTextOptions& options, BoundedText& text) {
-  text.add_always("table " + sql_identifier(table.name));
+std::string in_words(std::string_view name, const SchemaTextOptions& options) {
+  const std::string words = name_words(name);
+  return one_line(words.empty() ? name : words, 2 * options.max_cell_bytes);
+}
+
+Status add_labelled_table(Database& database, const SqlTable& table, const TableLabels& labels,
+                          const SchemaTextOptions& options, BoundedText& text) {
+  text.add_always(fmt::format("table {} = {}", in_words(table.name, options), labels.table(table)));
   const size_t n_columns = std::min(table.columns.size(), options.max_columns);
   QueryResult rows;
   if (options.n_sample_rows > 0) {
@@ -164,12 +170,9 @@ Status add_table_by_columns(Database& database, const SqlTable& table,
   for (; n_shown < n_columns; ++n_shown) {
     const SqlColumn& c = table.columns[n_shown];
     const std::string unit = c.unit.empty() ? "" : " " + one_line(c.unit, options.max_cell_bytes);
-    const std::string words = name_words(c.name);
-    const std::string in_words =
-        words == c.name || words.empty() ? "" : fmt::format(" ({})", one_line(words, 80));
-    if (!text.add(fmt::format(" {}{} {}{}{}", sql_identifier(c.name), in_words,
+    if (!text.add(fmt::format(" {} {}{}{} = {}", in_words(c.name, options),
                               column_type_name(c.type), unit,
-                              first_values(c, rows, n_shown, options))))
+                              first_values(c, rows, n_shown, options), labels.column(c))))
       break;
   }
   if (n_shown < table.columns.size())
@@ -177,33 +180,26 @@ Status add_table_by_columns(Database& database, const SqlTable& table,
   return {};
 }
 
-void add_values(const Database& database, const std::vector<NamedValue>& values,
-                const SchemaTextOptions& options, BoundedText& text) {
-  const bool by_columns = options.layout == SchemaLayout::kColumns;
-  const bool with_table = !by_columns || database.tables().size() > 1;
-  const auto value_line = [&](const NamedValue& v) {
-    return fmt::format("{}{}{} = {}", with_table ? sql_identifier(v.table->name) : "",
-                       with_table ? "." : "", sql_identifier(v.column->name), sql_literal(v.value));
-  };
-  if (!by_columns) {
-    bool shown = !values.empty() && text.add("values in the question:");
-    for (const NamedValue& v : values) shown = shown && text.add("  " + value_line(v));
-    return;
-  }
-  std::string line;
-  for (const NamedValue& v : values) line += (line.empty() ? "values: " : ", ") + value_line(v);
-  if (!line.empty()) text.add(line);
+void add_values(const std::vector<NamedValue>& values, BoundedText& text) {
+  bool shown = !values.empty() && text.add("values in the question:");
+  for (const NamedValue& v : values)
+    shown = shown && text.add(fmt::format("  {}.{} = {}", sql_identifier(v.table->name),
+                                          sql_identifier(v.column->name), sql_literal(v.value)));
 }
 
-// In SchemaLayout::kColumns alone.
-void add_columns(const Database& database, const std::vector<NamedColumn>& columns,
-                 BoundedText& text) {
-  const bool with_table = database.tables().size() > 1;
+// What the question names, by labels.
+void add_named(const std::vector<NamedColumn>& columns, const TableLabels& labels,
+               BoundedText& text) {
   std::string line;
-  for (const NamedColumn& c : columns) {
-    line += line.empty() ? "named: " : ", ";
-    if (with_table) line += sql_identifier(c.table->name) + ".";
-    line += sql_identifier(c.column->name);
+  for (const NamedColumn& c : columns)
+    line += (line.empty() ? "named: " : ", ") + labels.column(*c.column);
+  if (!line.empty()) text.add(line);
+  line.clear();
+  for (const TableLabels::Literal& l : labels.literals()) {
+    line += line.empty() ? "values: " : ", ";
+    line += one_line(l.sql, kMaxLiteralBytes);
+    for (const std::string& column : l.columns) line += " " + column;
+    line += " = " + l.label;
   }
   if (!line.empty()) text.add(line);
 }
@@ -264,12 +260,16 @@ std::vector<NamedColumn> columns_in_question(const Database& database, std::stri
 Result<std::string> schema_text(Database& database, std::string_view question,
                                 const SchemaTextOptions& options) {
   BoundedText text(options.max_bytes);
-  const auto add = options.layout == SchemaLayout::kColumns ? add_table_by_columns : add_table;
+  if (options.layout == SchemaLayout::kColumns) {
+    const TableLabels labels(database, question, options.max_values);
+    for (const SqlTable& t : database.tables())
+      FATHOM_RETURN_IF_ERROR(add_labelled_table(database, t, labels, options, text));
+    add_named(columns_in_question(database, question, options.max_values), labels, text);
+    return text.take();
+  }
   for (const SqlTable& t : database.tables())
-    FATHOM_RETURN_IF_ERROR(add(database, t, options, text));
-  if (options.layout == SchemaLayout::kColumns)
-    add_columns(database, columns_in_question(database, question, options.max_values), text);
-  add_values(database, values_in_question(database, question, options.max_values), options, text);
+    FATHOM_RETURN_IF_ERROR(add_table(database, t, options, text));
+  add_values(values_in_question(database, question, options.max_values), text);
   return text.take();
 }
 

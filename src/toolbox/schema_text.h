@@ -14,7 +14,7 @@ namespace fathom {
 
 enum class SchemaLayout {
   kRows,     // columns first, then whole rows
-  kColumns,  // each column with its first values, in few tokens
+  kColumns,  // each column in words with its first values and a label, in few tokens
 };
 
 struct SchemaTextOptions {
@@ -36,16 +36,16 @@ struct SchemaTextOptions {
 /// and at the end
 ///   values in the question:
 ///     sales.region = 'North'
-/// In SchemaLayout::kColumns, with a name's words where it is not written so, the first two
-/// distinct values of a text column and the first of another; at the end the columns and values
-/// that the question names, with their tables where there are several:
-///   table sales
-///    region text: North | South
-///    "Unit Price" (unit price) real $: 12.5
-///    sold_on (sold on) date: 2024-01-05
-///   named: "Unit Price"
-///   values: region = 'North'
-/// Identifiers and values stand as SQL needs them. Error: a table cannot be read.
+/// In SchemaLayout::kColumns names stand in words and end in their labels (table_labels.h). A text
+/// column shows its first two distinct values, another one the first; at the end are the columns,
+/// values and numbers that the question names, a value with the columns that have it:
+///   table sales = T
+///    region text: North | South = A
+///    unit price real $: 12.5 = B
+///    sold on date: 2024-01-05 = C
+///   named: B
+///   values: 'North' A = p, 250 = q
+/// Else identifiers and values stand as SQL needs them. Error: a table cannot be read.
 Result<std::string> schema_text(Database& database, std::string_view question,
                                 const SchemaTextOptions& options = {});
 

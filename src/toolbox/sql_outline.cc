@@ -15,7 +15,6 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
          (static_cast<unsigned char>(c) & 0x80) != 0;
 }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Behind the closing quote of the text that opens at `i`; a doubled quote does not close it.
 size_t behind_quote(std::string_view sql, size_t i, char close) {

@@ -37,7 +37,7 @@ std::string expression_sql(std::string_view e) {
   return std::string(e);
 }
 
-// "year of sold_on >= 2024" as SQL. The value of a date expression is text.
+// "year of sold_on >= 2024" as SQL. The value of a date expression is text; a label stays bare.
 std::string condition_sql(std::string_view condition) {
   for (const DateWord& d : kDateWords) {
     std::string_view c = condition;
@@ -45,8 +45,11 @@ std::string condition_sql(std::string_view condition) {
     const size_t value_at = c.rfind(' ');
     const size_t operator_at = value_at == c.npos ? c.npos : c.rfind(' ', value_at - 1);
     if (operator_at == c.npos || operator_at == 0) return std::string(condition);
-    return fmt::format("strftime('{}', {}){} '{}'", d.format, c.substr(0, operator_at),
-                       c.substr(operator_at, value_at - operator_at), c.substr(value_at + 1));
+    const std::string_view value = c.substr(value_at + 1);
+    const bool digits = !value.empty() && is_digit(value[0]);
+    return fmt::format("strftime('{}', {}){} {}", d.format, c.substr(0, operator_at),
+                       c.substr(operator_at, value_at - operator_at),
+                       digits ? in_quotes(value, '\'') : std::string(value));
   }
   return std::string(condition);
 }
@@ -200,24 +203,19 @@ const PlannedColumn* missing_column(const TablePlan& plan) {
 }
 
 Result<PlannedColumn> read_column(std::string_view text) {
-  size_t name_bytes = 0;
-  bool quoted = false;
-  while (name_bytes < text.size() && (quoted || text[name_bytes] != ' '))
-    quoted ^= text[name_bytes++] == '"';
-  PlannedColumn column{std::string(text.substr(0, name_bytes)), ""};
-  if (column.name == "none") column.name.clear();
-  text.remove_prefix(name_bytes);
-  if (text.empty()) return column;
-  if (!take_prefix(text, " (") || !text.ends_with(')')) return not_a("column (words)", text);
-  column.why = text.substr(0, text.size() - 1);
+  PlannedColumn column;
+  std::string_view why = text, name = text;
+  if (cut(text, " = ", why, name)) column.why = why;
+  if (name.empty()) return not_a("words = column", text);
+  if (name != "none") column.name = name;
   return column;
 }
 
-// Words of a question inside a list in parentheses.
+// Words of a question inside a list of them.
 std::string plain_words(std::string_view words) {
   std::string out;
   for (const char c : words)
-    if (std::string_view("()'\",\n").find(c) == std::string_view::npos) out += c;
+    if (std::string_view("()'\",=\n").find(c) == std::string_view::npos) out += c;
   return out;
 }
 
@@ -293,8 +291,8 @@ std::string plan_text(const TablePlan& plan) {
   std::string columns;
   for (const PlannedColumn& c : plan.columns) {
     if (!columns.empty()) columns += ", ";
+    if (!c.why.empty()) columns += plain_words(c.why) + " = ";
     columns += c.name.empty() ? "none" : c.name;
-    if (!c.why.empty()) columns += fmt::format(" ({})", plain_words(c.why));
   }
   line("table", plan.table);
   line("join", plan.join);

@@ -3,7 +3,7 @@
 // learn it and a program can compare it with the SQL that follows. A plan stands for one SQL text
 // (plan_sql); the agreement of plan and SQL is measured by the difference of the two.
 //
-//   columns: region (region), amount (sold), sold_on (in 2024)
+//   columns: region = region, sold = amount, in 2024 = sold_on
 //   filter: year of sold_on = 2024
 //   compute: sum amount
 //   group: region
@@ -24,7 +24,8 @@
 namespace fathom {
 
 /// A column, as SQL writes its name (with its table where two are joined), and the words of the
-/// question that it answers to. An empty name: no column answers to these words.
+/// question that it answers to. An empty name: no column answers to these words ("supplier =
+/// none"). The words come first: a model says what it looks for before it says what it has found.
 struct PlannedColumn {
   std::string name, why;
 };

@@ -163,6 +163,16 @@ std::string table_key_text(const TableKey& key) {
                      sql_identifier(key.to_column->name));
 }
 
+std::string table_key_text(const TableKey& key, const TableLabels& labels) {
+  return fmt::format("{} = {}", labels.column(*key.from_column), labels.column(*key.to_column));
+}
+
+TableLabels prompt_labels(const Database& database, std::string_view question, TaskPrompt prompt,
+                          const SchemaTextOptions& options) {
+  if (prompt == TaskPrompt::kFull) return {};
+  return TableLabels(database, question, options.max_values);
+}
+
 Result<std::vector<TableKey>> table_keys(Database& database) {
   std::vector<TableKey> keys;
   for (const SqlTable& a : database.tables()) {
@@ -187,7 +197,11 @@ Result<std::string> table_question(Database& database, std::string_view question
   if (prompt == TaskPrompt::kShort) options.layout = SchemaLayout::kColumns;
   FATHOM_ASSIGN_OR_RETURN(std::string text, schema_text(database, question, options));
   FATHOM_ASSIGN_OR_RETURN(const std::vector<TableKey> keys, table_keys(database));
-  for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k));
+  const TableLabels labels = prompt_labels(database, question, prompt, options);
+  for (const TableKey& k : keys) {
+    const bool by_label = prompt == TaskPrompt::kShort;
+    text += fmt::format("key {}\n", by_label ? table_key_text(k, labels) : table_key_text(k));
+  }
   if (prompt == TaskPrompt::kFull) text += fmt::format("\n{}\nQuestion: ", kInstructions);
   return text + one_line(question, 2000);
 }

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "toolbox/schema_text.h"
+#include "toolbox/table_labels.h"
 #include "toolbox/table_plan.h"
 
 namespace fathom {
 
 enum class TaskPrompt {
   kShort,  // the tables in few tokens (SchemaLayout::kColumns) and the question: what the shipped
-           // model is trained on
+           // model is trained on. Its plan and SQL are written in the labels
   kFull,   // also how to answer, and that what stands in tables is data: for any other checkpoint
 };
 
@@ -24,13 +25,19 @@ enum class TaskPrompt {
 Result<std::string> table_question(Database& database, std::string_view question, TaskPrompt prompt,
                                    const SchemaTextOptions& options = {});
 
+/// What the short prompt's labels stand for; without any for the full one. Valid as long as the
+/// database has these tables.
+TableLabels prompt_labels(const Database& database, std::string_view question, TaskPrompt prompt,
+                          const SchemaTextOptions& options = {});
+
 /// A column of one table whose values name rows of another.
 struct TableKey {
   const SqlTable *from, *to;
   const SqlColumn *from_column, *to_column;
 };
-/// "orders.customer_id = customers.id", as SQL writes it.
+/// "orders.customer_id = customers.id", as SQL writes it, or "B = F" in labels.
 std::string table_key_text(const TableKey& key);
+std::string table_key_text(const TableKey& key, const TableLabels& labels);
 /// Found by name: customer_id, customerId, "Customer ID" in one table, and in another the same
 /// name, or id (or code, no, key) where that table is named customer or customers; and the other's
 /// values are all there and unique. Ordered by tables and columns. Error: a table cannot be read.

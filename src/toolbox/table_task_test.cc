@@ -21,14 +21,7 @@ TEST(TableTask, ShortPromptIsTheTablesByColumnsAndTheQuestion) {
   auto db = sales_table();
   EXPECT_EQ(
       table_question(*db, "Unit prices of the north\n and regions?", TaskPrompt::kShort).value(),
-      "table sales\n"
-      " region text: North | South\n"
-      " \"Unit Price\" (unit price) real $: 1.5\n"
-      " sold_on (sold on) date: 2024-01-05\n"
-      " paid boolean: 1\n"
-      "named: \"Unit Price\", region\n"
-      "values: region = 'North'\n"
-      "Unit prices of the north and regions?");
+      "X");
 }
 
 TEST(TableTask, FullPromptSaysHowToAnswerAndThatTablesAreData) {
