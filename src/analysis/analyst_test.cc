@@ -94,6 +94,39 @@ TEST_F(AnalystTest, AQuestionBecomesAQueryAndItsResultTheAnswer) {
   EXPECT_NE(model_.seen[0][0].content.find("sales"), std::string::npos);
 }
 
+TEST_F(AnalystTest, LabelsOfTheShortPromptAreReadAndShownAsNames) {
+  analyst_ = Analyst::create(model_, {.prompt = TaskPrompt::kShort}).value();
+  load("sales.csv", kSales);
+  const std::string question = "sum of North in 2024";
+  const TableLabels labels = prompt_labels(analyst_->database(), question, TaskPrompt::kShort);
+  const SqlTable& sales = analyst_->database().tables()[0];
+  const std::string t = labels.table(sales), price = labels.column(sales.columns[1]);
+  std::string conditions;
+  for (const auto& l : labels.literals())
+    conditions += (conditions.empty() ? "" : " AND ") +
+                  (l.columns.empty() ? labels.column(sales.columns[2]) : l.columns[0]) + " = " +
+                  l.label;
+  const std::string wrong = "SELECT nothing FROM " + t;
+  const std::string thought = "columns: sum = " + price + "\ncompute: sum " + price + "\n";
+  model_.script = {thought + "</think>\n" + wrong, thought + "</think>\nSELECT SUM( " + price +
+                                                       " ) FROM " + t + " WHERE " + conditions};
+  std::string seen;
+  AnalysisEvents events;
+  events.on_piece = [&](const TextPiece& p) {
+    if (p.kind == TextKind::kThought) seen += p.text;
+    return true;
+  };
+  const AnalysisAnswer a = analyst_->ask(question, events).value();
+  EXPECT_EQ(a.sql, "SELECT SUM( price ) FROM sales WHERE region = 'North' AND year = 2024");
+  EXPECT_EQ(a.answer, "Sum of price: $30.");
+  ASSERT_EQ(a.failed.size(), 1u);
+  EXPECT_EQ(a.failed[0].sql, "SELECT nothing FROM sales");
+  const std::string named = "columns: sum = price\ncompute: sum price\n";
+  EXPECT_EQ(seen, named + named);
+  // The model's own words go on in its labels.
+  EXPECT_NE(model_.seen[1][1].content.find(wrong), std::string::npos);
+}
+
 TEST_F(AnalystTest, NoNumberOfTheModelReachesTheAnswer) {
   load("sales.csv", kSales);
   const AnalysisAnswer a =

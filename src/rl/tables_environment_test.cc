@@ -71,7 +71,8 @@ TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
     const auto again = database->query(labels.sql(in_labels.sql));
     ASSERT_TRUE(again.ok()) << in_labels.sql << "\n" << again.message();
     ASSERT_TRUE(same_result(again.value(), result.value(), {.ordered = true}))
-        << p.sql << "\n" << labels.sql(in_labels.sql);
+        << p.sql << "\n"
+        << labels.sql(in_labels.sql);
     ASSERT_LT(prompt.size(), 1200u);
   });
 }

@@ -21,7 +21,7 @@ TablePlan top_region() {
 }
 
 constexpr std::string_view kTopRegionText =
-    "columns: region (region), amount (sold), sold_on (in 2024)\n"
+    "columns: region = region, sold = amount, in 2024 = sold_on\n"
     "filter: year of sold_on = 2024\n"
     "compute: sum amount\n"
     "group: region\n"
@@ -42,14 +42,14 @@ TEST(TablePlan, TextIsReadBackAsItWasWritten) {
 
 TEST(TablePlan, NamesAndValuesWithCommasQuotesAndBracketsSurvive) {
   TablePlan plan;
-  plan.columns = {{"\"Price, net (EUR)\"", "price (o'hara's), net"}, {"", "supplier"}};
+  plan.columns = {{"\"Price, net = (EUR)\"", "price (o'hara's), net = x"}, {"", "supplier"}};
   plan.filters = {"\"Price, net (EUR)\" > 5", "firm = 'O''Hara, Ltd'", "c IN ('a', 'b')"};
   const auto back = read_plan(plan_text(plan));
   ASSERT_TRUE(back.ok()) << back.message();
   EXPECT_EQ(back.value().filters, plan.filters);
   ASSERT_EQ(back.value().columns.size(), 2u);
   EXPECT_EQ(back.value().columns[0].name, plan.columns[0].name);
-  EXPECT_EQ(back.value().columns[0].why, "price oharas net");
+  EXPECT_EQ(back.value().columns[0].why, "price oharas net  x");
   EXPECT_EQ(back.value().columns[1].name, "");
   EXPECT_EQ(back.value().columns[1].why, "supplier");
 }
@@ -68,6 +68,8 @@ TEST(TablePlan, StandsForOneSql) {
   const SqlCase cases[] = {
       {std::string(kTopRegionText), std::string(kTopRegionSql)},
       {"compute: count rows", "SELECT COUNT(*) FROM sales"},
+      {"filter: year of d >= p, month of d = q\ncompute: count rows",  // labels
+       "SELECT COUNT(*) FROM sales WHERE strftime('%Y', d) >= p AND strftime('%Y-%m', d) = q"},
       {"compute: list name, price\norder: price\nlimit: 3",
        "SELECT name, price FROM sales ORDER BY 2 NULLS LAST LIMIT 3"},
       {"compute: distinct region", "SELECT DISTINCT region FROM sales"},
@@ -109,7 +111,7 @@ TEST(TablePlan, CheckIsTheShapeOfTheResult) {
   EXPECT_EQ(check("compute: count rows\ngroup: a, b"), "a row per a and b");
   EXPECT_EQ(check("compute: list a\norder: b\nlimit: 5"), "5 rows");
   EXPECT_EQ(check("compute: distinct a"), "rows");
-  EXPECT_EQ(check("columns: none (supplier)"), "cannot");
+  EXPECT_EQ(check("columns: supplier = none"), "cannot");
 }
 
 TEST(TablePlan, AgreesWithTheSqlItStandsForHoweverThatIsWritten) {

@@ -1,0 +1,99 @@
+#include "toolbox/table_labels.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "toolbox/schema_text.h"
+#include "toolbox/table_file.h"
+
+namespace fathom {
+namespace {
+
+std::unique_ptr<Database> labelled_tables() {
+  auto db = Database::create().value();
+  const auto load = [&](const char* csv, const char* file) {
+    EXPECT_TRUE(load_table_text(*db, csv, TableFormat::kCsv, file).ok());
+  };
+  load("id,Unit Price,sold on,region\n1,5,2024-01-05,North\n2,6,2024-02-05,It's\n", "my_sales.csv");
+  return db;
+}
+
+std::string label_of(const TableLabels& labels, const std::string& sql) {
+  for (const TableLabels::Literal& l : labels.literals())
+    if (l.sql == sql) return l.label;
+  return "";
+}
+
+TEST(TableLabels, NumbersMonthsAndDatesOfAQuestionHaveLabels) {
+  const auto db = labelled_tables();
+  const auto found = [&](std::string_view question) {
+    std::vector<std::string> sql;
+    for (const auto& l : TableLabels(*db, question, 12).literals()) sql.push_back(l.sql);
+    return sql;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(found("top 5 above 1,250.50 and below 20%, $7.5, 5 again"),
+            (Texts{"5", "1250.50", "20", "7.5"}));
+  EXPECT_EQ(found("from 2020-2023, on 2024-03-05 or in 2024-03"),
+            (Texts{"2020", "2023", "'2024-03-05'", "'2024-03'"}));
+  EXPECT_EQ(found("0 or 1, H100, INV-3740, 3rd, Q3, 1,2,3."), (Texts{"2", "3"}));
+  EXPECT_EQ(found("North, 12"), (Texts{"'North'", "12"}));
+  EXPECT_EQ(TableLabels(*db, "2 3 4 5 6", 3).literals().size(), 3u);
+}
+
+TEST(TableLabels, WhatTheyStandForReplacesThem) {
+  const auto db = labelled_tables();
+  const TableLabels labels(*db, "sales of It's in 2024 above 12", 12);
+  const auto& columns = db->tables()[0].columns;
+  const std::string t = labels.table(db->tables()[0]), price = labels.column(columns[1]),
+                    sold = labels.column(columns[2]), region = labels.column(columns[3]),
+                    its = label_of(labels, "'It''s'"), year = label_of(labels, "2024"),
+                    twelve = label_of(labels, "12");
+  EXPECT_EQ(labels.sql("SELECT SUM( " + price + " ) FROM " + t + " WHERE " + region + " = " + its +
+                       " AND strftime('%Y', " + sold + ") = " + year + " AND " + price + " > " +
+                       twelve + " AND '" + its + "' <> \"" + price + "\" LIMIT " + twelve),
+            "SELECT SUM( \"Unit Price\" ) FROM my_sales WHERE region = 'It''s' AND "
+            "strftime('%Y', \"sold on\") = '2024' AND \"Unit Price\" > 12 AND '" +
+                its + "' <> \"" + price + "\" LIMIT 12");
+  EXPECT_EQ(labels.plan("columns: grade " + price + " = " + price + ", in 2024 = " + sold +
+                        "\nfilter: year of " + sold + " = " + year + "\n"),
+            "columns: grade " + price +
+                " = \"Unit Price\", in 2024 = \"sold on\"\n"
+                "filter: year of \"sold on\" = 2024\n");
+  EXPECT_EQ(labels.with_literals(price + " > 12.0, region = 'It''s', year of x = 2024"),
+            price + " > " + twelve + ", region = " + its + ", year of x = " + year);
+  EXPECT_EQ(labels.with_literals("month of x = 2024-12, month number of x = 12, y = 112"),
+            "month of x = 2024-12, month number of x = 12, y = 112");
+  EXPECT_EQ(TableLabels().sql("SELECT A FROM T"), "SELECT A FROM T");
+}
+
+TEST(TableLabels, ColumnsOfTwoTablesAreToldWithTheirTables) {
+  auto db = labelled_tables();
+  ASSERT_TRUE(load_table_text(*db, "id,city\n1,Oslo\n", TableFormat::kCsv, "shops.csv").ok());
+  const TableLabels labels(*db, "", 12);
+  const auto &sales = db->tables()[0], &shops = db->tables()[1];
+  const std::string a = labels.column(sales.columns[0]), b = labels.column(shops.columns[0]),
+                    s = labels.table(sales), t = labels.table(shops);
+  EXPECT_EQ(labels.sql(s + " JOIN " + t + " ON " + a + " = " + t + "." + b),
+            "my_sales JOIN shops ON my_sales.id = shops.id");
+}
+
+TEST(TableLabels, EachIsOfItsOwnWhateverTheNumberOfColumns) {
+  auto db = Database::create().value();
+  std::string names = "c0", row = "1";
+  for (int i = 1; i < 60; ++i) {
+    names += ",c" + std::to_string(i);
+    row += ",2";
+  }
+  ASSERT_TRUE(load_table_text(*db, names + "\n" + row + "\n", TableFormat::kCsv, "wide.csv").ok());
+  const TableLabels labels(*db, "", 12);
+  std::set<std::string> seen = {labels.table(db->tables()[0])};
+  for (const SqlColumn& c : db->tables()[0].columns) {
+    EXPECT_TRUE(seen.insert(labels.column(c)).second);
+    EXPECT_EQ(labels.sql(labels.column(c)), c.name);
+  }
+}
+
+}  // namespace
+}  // namespace fathom
