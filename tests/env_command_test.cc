@@ -72,9 +72,10 @@ TEST(EnvCommand, WhatIsWrongIsToldInOneSentence) {
     EXPECT_EQ(r.exit_code, 1);
     return r.err;
   };
-  EXPECT_EQ(error("sample chess"),
-            "fathom: environment: one of tables, repair, arithmetic, countdown, copy wanted, chess "
-            "found\n");
+  EXPECT_EQ(
+      error("sample chess"),
+      "fathom: environment: one of tables, repair, arithmetic, countdown, lookup wanted, chess "
+      "found\n");
   EXPECT_EQ(error("sample tables --difficulty 7"),
             "fathom: --difficulty: 0 to 5, or a range as 0-5, wanted, 7 found\n");
   EXPECT_EQ(error("sample tables --split test"),
@@ -83,7 +84,7 @@ TEST(EnvCommand, WhatIsWrongIsToldInOneSentence) {
   EXPECT_EQ(error("sample tables --questions 2 --json"),
             "fathom: --questions: --documents, or --demonstrate with --json, beside it wanted, "
             "neither found\n");
-  EXPECT_EQ(run_fathom("env list").out, "tables\nrepair\narithmetic\ncountdown\ncopy\n");
+  EXPECT_EQ(run_fathom("env list").out, "tables\nrepair\narithmetic\ncountdown\nlookup\n");
 }
 
 }  // namespace

@@ -138,7 +138,7 @@ int run_eval_tasks(const EvalTasksArguments& args) {
 std::function<int()> add_eval_tasks(CLI::App& sub) {
   auto a = std::make_shared<EvalTasksArguments>();
   sub.add_option("-m,--model", a->model, "Model")->required();
-  sub.add_option("--env", a->environments, "tables, repair, arithmetic, countdown, copy")
+  sub.add_option("--env", a->environments, "tables, repair, arithmetic, countdown, lookup")
       ->required()
       ->delimiter(',');
   sub.add_option("--split", a->splits,

@@ -76,7 +76,7 @@ std::function<int()> add_sample(CLI::App& sub) {
   auto a = std::make_shared<SampleArguments>();
   sub.add_option("-m,--model", a->model, "Model")->required();
   sub.add_option("-o,--out", a->out, "The JSONL file, as `fathom sft` reads it")->required();
-  sub.add_option("--env", a->environments, "tables, repair, arithmetic, countdown, copy")
+  sub.add_option("--env", a->environments, "tables, repair, arithmetic, countdown, lookup")
       ->required()
       ->delimiter(',');
   sub.add_option("--split", a->splits, "Splits, in equal parts (default: train)")->delimiter(',');

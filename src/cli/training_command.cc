@@ -18,6 +18,7 @@
 #include "cli/commit.h"
 #include "cli/progress.h"
 #include "engine/engine.h"
+#include "train/random_weights.h"
 #include "train/train.h"
 
 namespace fathom {
@@ -177,8 +178,12 @@ TrainHooks own_hooks() {
   hooks.open_tokenizer = [](const fs::path& path) { return Tokenizer::open(path); };
   hooks.create_model = [](const RunConfig& run, const ModelConfig& config,
                           const TrainOptions& options) -> Result<std::unique_ptr<TrainerModel>> {
-    if (run.model.init_from.empty())
-      return TrainerModel::create(config, static_cast<uint64_t>(run.train.seed), options);
+    if (run.model.init_from.empty()) {
+      FATHOM_ASSIGN_OR_RETURN(
+          auto model, TrainerModel::create(config, static_cast<uint64_t>(run.train.seed), options));
+      scale_random_weights(*model, run.model.embedding_scale, run.model.residual_scale);
+      return model;
+    }
     FATHOM_ASSIGN_OR_RETURN(const auto checkpoint, open_checkpoint(run.model.init_from));
     return TrainerModel::from_checkpoint(*checkpoint, options);
   };

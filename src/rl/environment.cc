@@ -13,11 +13,9 @@ struct EnvironmentRow {
   std::unique_ptr<Environment> (*make)();
 };
 constexpr EnvironmentRow kEnvironments[] = {
-    {"tables", make_tables_environment},
-    {"repair", make_repair_environment},
-    {"arithmetic", make_arithmetic_environment},
-    {"countdown", make_countdown_environment},
-    {"copy", make_copy_environment},
+    {"tables", make_tables_environment},         {"repair", make_repair_environment},
+    {"arithmetic", make_arithmetic_environment}, {"countdown", make_countdown_environment},
+    {"lookup", make_lookup_environment},
 };
 
 constexpr std::pair<Split, std::string_view> kSplits[] = {

@@ -62,16 +62,16 @@ class Environment {
                       const RewardOptions& options) const = 0;
   /// A right completion of good form.
   virtual std::string demonstrate(const Problem& problem) const = 0;
-  /// Problems to be read one after the other, with their answers. `tables` shows tables once and
-  /// asks up to n_questions about them; the others draw n_questions problems, those of the seeds
-  /// from seed * n_questions on.
+  /// Problems to be read one after the other, with their answers. `tables` and `lookup` show their
+  /// tables once and ask up to n_questions about them; the others draw n_questions problems, those
+  /// of the seeds from seed * n_questions on.
   virtual std::vector<WorkedProblem> worked(uint64_t seed, int difficulty, Split split,
                                             int n_questions) const;
   /// worked() as a text to pretrain on, without a chat's control tokens.
   std::string document(uint64_t seed, int difficulty, Split split, int n_questions) const;
 };
 
-/// tables, repair, arithmetic, countdown, copy.
+/// tables, repair, arithmetic, countdown, lookup.
 const std::vector<std::string>& environment_names();
 Result<std::unique_ptr<Environment>> make_environment(std::string_view name);
 

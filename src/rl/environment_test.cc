@@ -24,7 +24,7 @@ double reward(const std::string& name, const Problem& problem, const std::string
 }
 
 TEST(Environments, DemonstrationsAreRightInEachSplitAndAtEachDifficulty) {
-  for (const char* const name : {"repair", "arithmetic", "countdown", "copy"}) {
+  for (const char* const name : {"repair", "arithmetic", "countdown", "lookup"}) {
     for (const Split split : all_splits()) {
       for (uint64_t seed = 0; seed < 240; ++seed) {
         const Problem p = environment(name).sample(seed, static_cast<int>(seed % 6), split);
@@ -56,7 +56,7 @@ TEST(Environments, TextWithoutFormEarnsNothing) {
 }
 
 TEST(Environments, ProblemsOfTrainingAreInNoOtherSplit) {
-  for (const char* const name : {"arithmetic", "countdown", "copy"}) {
+  for (const char* const name : {"arithmetic", "countdown", "lookup"}) {
     std::set<std::string> train;
     for (uint64_t seed = 0; seed < 3000; ++seed)
       train.insert(environment(name)

@@ -11,6 +11,6 @@ std::unique_ptr<Environment> make_tables_environment();
 std::unique_ptr<Environment> make_repair_environment();
 std::unique_ptr<Environment> make_arithmetic_environment();
 std::unique_ptr<Environment> make_countdown_environment();
-std::unique_ptr<Environment> make_copy_environment();
+std::unique_ptr<Environment> make_lookup_environment();
 
 }  // namespace fathom

@@ -23,6 +23,8 @@ NameStyle draw_style(Draw& draw) {
   return draw.pick(kStyles);
 }
 
+char upper_letter(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
 char lower_letter(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string lowered(std::string text) {
@@ -269,8 +271,6 @@ void add_second_table(Draw& draw, TableSchema& schema, const Domain& parent, Nam
 }
 
 }  // namespace
-
-char upper_letter(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 
 std::string invented_word(Draw& draw) {
   static const std::vector<std::string> kBegin = {"b", "br", "d",  "f", "g", "k", "kl", "l", "m",

@@ -14,7 +14,6 @@
 
 namespace fathom {
 
-char upper_letter(char c);
 /// A word that no language has, in lower case.
 std::string invented_word(Draw& draw);
 

@@ -67,6 +67,10 @@ std::string stems(std::string_view key) {
   return out;
 }
 
+std::unordered_map<std::string, size_t> singular_phrases_of(std::string_view question) {
+  return phrases_of(stems(match_key(question.substr(0, kMaxQuestionBytes))));
+}
+
 // "A" in "all sales of grade A": the value as it is written, as a word of its own.
 bool stands_as_written(std::string_view question, std::string_view value) {
   if (ascii_lower(value) == value) return false;
@@ -84,13 +88,15 @@ struct Match {
   size_t n_words;
 };
 
+using Phrases = std::unordered_map<std::string, size_t>;
+
 void match_column(const SqlTable& table, const SqlColumn& column, std::string_view question,
-                  const std::unordered_map<std::string, size_t>& phrases,
-                  std::vector<Match>& matches) {
+                  const Phrases& phrases, const Phrases& singular, std::vector<Match>& matches) {
   for (const std::string& value : column.values) {
     const std::string key = match_key(value);
-    const auto at = phrases.find(key);
-    if (at == phrases.end()) continue;
+    const Phrases& found_in = phrases.contains(key) ? phrases : singular;
+    const auto at = found_in.find(&found_in == &phrases ? key : stems(key));
+    if (at == found_in.end()) continue;
     if (is_frequent_word(key) && !stands_as_written(question, value)) continue;
     matches.push_back({{&table, &column, value}, at->second});
   }
@@ -225,10 +231,10 @@ Status add_table(Database& database, const SqlTable& table, const SchemaTextOpti
 
 std::vector<NamedValue> values_in_question(const Database& database, std::string_view question,
                                            size_t max_values) {
-  const auto phrases = phrases_of(question);
+  const Phrases phrases = phrases_of(question), singular = singular_phrases_of(question);
   std::vector<Match> matches;
   for (const SqlTable& t : database.tables())
-    for (const SqlColumn& c : t.columns) match_column(t, c, question, phrases, matches);
+    for (const SqlColumn& c : t.columns) match_column(t, c, question, phrases, singular, matches);
   std::stable_sort(matches.begin(), matches.end(),
                    [](const Match& a, const Match& b) { return a.n_words > b.n_words; });
   std::vector<NamedValue> values;
@@ -239,7 +245,7 @@ std::vector<NamedValue> values_in_question(const Database& database, std::string
 
 std::vector<NamedColumn> columns_in_question(const Database& database, std::string_view question,
                                              size_t max_columns) {
-  const auto phrases = phrases_of(stems(match_key(question.substr(0, kMaxQuestionBytes))));
+  const Phrases phrases = singular_phrases_of(question);
   std::vector<std::pair<size_t, NamedColumn>> found;
   for (const SqlTable& t : database.tables()) {
     for (const SqlColumn& c : t.columns) {

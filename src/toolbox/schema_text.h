@@ -54,10 +54,11 @@ struct NamedValue {
   const SqlColumn* column;
   std::string value;  // as the column has it
 };
-/// Values of text columns that `question` names: its words, up to eight in a row, letter case and
-/// punctuation aside. Longer ones first, then in the order of tables, columns and first appearance.
-/// A value that is a frequent word of English (a, in, no, …) counts only as the column writes it
-/// and not in lower case. Values that sql.h leaves out of SqlColumn.values are not found.
+/// Values of text columns that `question` names: its words, up to eight in a row, letter case,
+/// punctuation and the plural aside. Longer ones first, then in the order of tables, columns and
+/// first appearance. A value that is a frequent word of English (a, in, no, …) counts only as the
+/// column writes it and not in lower case. Values that sql.h leaves out of SqlColumn.values are not
+/// found.
 std::vector<NamedValue> values_in_question(const Database& database, std::string_view question,
                                            size_t max_values);
 

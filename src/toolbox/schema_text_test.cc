@@ -56,6 +56,8 @@ TEST(SchemaText, ValuesAreFoundWhateverTheirCaseAndPunctuation) {
   EXPECT_TRUE(found(*db, "is there no town in a yorkshire").empty());
   EXPECT_EQ(found(*db, "A list of grade A, please"), (std::vector<std::string>{"grade=A"}));
   EXPECT_TRUE(found(*db, "A list of firms").empty());
+  EXPECT_EQ(found(*loaded("kind\nherb\nberries\nbus\n"), "herbs, the berry and buses"),
+            (std::vector<std::string>{"kind=herb", "kind=berries", "kind=bus"}));
   EXPECT_EQ(found(*db, "York and New York", 1), (std::vector<std::string>{"town=New York"}));
 }
 

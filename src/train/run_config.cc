@@ -90,6 +90,8 @@ void describe_run_config(RunFields& f, RunConfig& c) {
   f.section("model");
   f.path("config", c.model.config);
   f.path("init_from", c.model.init_from);
+  f.real("embedding_scale", c.model.embedding_scale, {0, 1e6});
+  f.real("residual_scale", c.model.residual_scale, {0, 1e6});
   f.model_keys(c.model.keys);
 
   f.section("tokenizer");

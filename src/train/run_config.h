@@ -26,6 +26,9 @@ struct RunConfig {
     std::filesystem::path config;     // a config.json
     std::filesystem::path init_from;  // a checkpoint to start from; empty: random weights
     std::string keys;                 // JSON object of the config.json keys given in [model] itself
+    // Of random weights, against initializer_range: the embedding's, and those that add to the
+    // residual stream (o_proj, down_proj).
+    double embedding_scale = 1, residual_scale = 1;
   } model;
   struct TokenizerSection {
     std::filesystem::path path;  // a directory with tokenizer.json; init_from's where it is empty
