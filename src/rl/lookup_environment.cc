@@ -4,6 +4,7 @@
 // difficulty 0 there is no table, and words are to be written again. Small tables first, and
 // nothing but words and labels in the answer: the fewer tokens there are to look at and the more of
 // them have to be found, the sooner attention learns to.
+// Practice and no measure: the other splits hold out a table's first name, not all of them.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
