@@ -42,7 +42,7 @@ void decline(AnalysisAnswer& answer, const std::string& missing) {
 }
 
 /// Hands on what the model thinks with names in place of labels, a line at a time: half a line may
-/// be half a label. All other pieces pass.
+/// be half a label. All other pieces pass. A completion ends with finish().
 class NamedThought {
  public:
   NamedThought(const TableLabels& labels, const Answerer::OnPiece& on_piece)
@@ -55,6 +55,7 @@ class NamedThought {
     const size_t end = held_.rfind('\n');
     return end == held_.npos ? on_piece_({TextKind::kThought, ""}) : pass(end + 1);
   }
+  void finish() { pass(held_.size()); }
 
  private:
   bool pass(size_t n) {
@@ -151,6 +152,7 @@ Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEve
       if (events.on_failed) events.on_failed(answer.failed.back());
     }
     FATHOM_ASSIGN_OR_RETURN(const Completion completion, answerer_.complete(messages, on_piece));
+    thought.finish();
     add_figures(answer, completion);
     if (completion.end == Completion::End::kStopped) {
       answer.stopped = true;

@@ -123,8 +123,14 @@ TEST_F(AnalystTest, LabelsOfTheShortPromptAreReadAndShownAsNames) {
   EXPECT_EQ(a.failed[0].sql, "SELECT nothing FROM sales");
   const std::string named = "columns: sum = price\ncompute: sum price\n";
   EXPECT_EQ(seen, named + named);
-  // The model's own words go on in its labels.
-  EXPECT_NE(model_.seen[1][1].content.find(wrong), std::string::npos);
+  EXPECT_NE(model_.seen[1][1].content.find(wrong), std::string::npos);  // its own words
+  // A thought that is cut off in its line is shown as far as it went, in its own turn.
+  seen.clear();
+  model_.script = {"columns: sum = " + price};
+  model_.endless = true;
+  EXPECT_FALSE(analyst_->ask(question, events).value().ok());
+  model_.endless = false;
+  EXPECT_EQ(seen, "columns: sum = price");
 }
 
 TEST_F(AnalystTest, NoNumberOfTheModelReachesTheAnswer) {

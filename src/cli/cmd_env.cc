@@ -191,7 +191,7 @@ std::function<int()> add_env(CLI::App& sub) {
   sample
       ->add_option("--questions", o->n_questions,
                    "Questions of a document, or of a conversation to tune on (--demonstrate "
-                   "--json); `tables` asks them all about the same tables")
+                   "--json); `tables` and `lookup` ask them all about the same tables")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   sample->add_option("-t,--threads", o->n_threads, "Threads")->check(CLI::PositiveNumber);

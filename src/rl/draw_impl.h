@@ -37,11 +37,4 @@ class Draw {
   uint64_t next_ = 0;
 };
 
-/// FNV-1a: what a split holds out must not move with the standard library.
-inline uint64_t text_hash(std::string_view text) {
-  uint64_t h = 0xcbf29ce484222325ull;
-  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return h;
-}
-
 }  // namespace fathom

@@ -1,5 +1,6 @@
 #include "rl/environment.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -70,6 +71,46 @@ TEST(Environments, ProblemsOfTrainingAreInNoOtherSplit) {
   }
 }
 
+// The label at the end of the column's line in a short prompt; "none" where it has no line.
+std::string label_in_prompt(const std::string& prompt, const std::string& words) {
+  for (const char* const type : {"integer", "real", "boolean", "date", "datetime", "text"}) {
+    const size_t line = prompt.find(fmt::format("\n {} {}: ", words, type));
+    if (line == prompt.npos) continue;
+    const size_t end = prompt.find('\n', line + 1), label = prompt.rfind(" = ", end) + 3;
+    return prompt.substr(label, end - label);
+  }
+  return "none";
+}
+
+TEST(Lookup, EachAskedNameIsAnsweredByTheLabelBehindItOrByNone) {
+  size_t n_none = 0, n_found = 0;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const int difficulty = 1 + static_cast<int>(seed % 5);
+    const Problem p = environment("lookup").sample(seed, difficulty, Split::kTrain);
+    const std::string &prompt = p.messages[0].content, text = environment("lookup").demonstrate(p);
+    const auto plan = read_plan(text.substr(0, text.find("</think>")));
+    ASSERT_TRUE(plan.ok()) << text;
+    std::string asked, answer;
+    for (const PlannedColumn& c : plan.value().columns) {
+      const std::string label = c.name.empty() ? "none" : c.name;
+      EXPECT_EQ(label, label_in_prompt(prompt, c.why)) << prompt << "\n" << text;
+      ++(c.name.empty() ? n_none : n_found);
+      asked += (asked.empty() ? "" : " and ") + c.why;
+      answer += (answer.empty() ? "" : ", ") + label;
+    }
+    EXPECT_EQ(prompt.substr(prompt.rfind('\n') + 1), asked);
+    EXPECT_EQ(text.substr(text.find("</think>\n") + 9), answer);
+  }
+  EXPECT_GT(n_none, 30u);
+  EXPECT_GT(n_found, 200u);
+}
+
+size_t n_times(std::string_view text, std::string_view what) {
+  size_t n = 0;
+  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
 TEST(Repair, TheAttemptFailsAndRepeatingItDoesNotPay) {
   std::set<std::string> kinds;
   for (uint64_t seed = 0; seed < 300; ++seed) {
@@ -80,6 +121,12 @@ TEST(Repair, TheAttemptFailsAndRepeatingItDoesNotPay) {
     ASSERT_TRUE(failed || p.messages[2].content == table_feedback_empty()) << p.messages[2].content;
     const TableAnswer attempt = read_table_answer(p.messages[1].content);
     ASSERT_TRUE(attempt.well_formed) << p.messages[1].content << attempt.why;
+    // A label that is replaced is a word of its own: the A of AVG stays.
+    const std::string right = environment("repair").demonstrate(p);
+    const std::string right_sql = right.substr(right.find("</think>"));
+    for (const char* const function : {"AVG(", "SUM(", "MIN(", "MAX(", "COUNT(", "SELECT", "FROM"})
+      ASSERT_EQ(n_times(attempt.sql, function), n_times(right_sql, function)) << attempt.sql << "\n"
+                                                                              << right_sql;
     ASSERT_LT(reward("repair", p, "again\n</think>\n" + attempt.sql), 0);
     ASSERT_LT(reward("repair", p, "no\n</think>\nCANNOT: no column for that"), 0);
   }

@@ -97,8 +97,10 @@ class LookupTable {
       wanted.push_back(labels.column(table.columns[i]));
       plan.columns.push_back({wanted.back(), names_[i]});
     }
-    const std::string question = fmt::format("{}", fmt::join(asked, " and "));
-    if (!has_table_) return {question, question + "\n", question};
+    if (!has_table_) {
+      const std::string words = fmt::format("{}", fmt::join(asked, " and "));
+      return {words, words + "\n", words};
+    }
     for (size_t i = 0; i < asked.size(); ++i) {
       if (!draw_.chance(kNoColumn)) continue;
       asked[i] = made_up_names(1)[0];

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/text_hash.h"
 #include "rl/draw_impl.h"
 #include "rl/tables_problem_impl.h"
 

@@ -86,8 +86,7 @@ class Mistakes {
 
   // A label that no column has.
   std::optional<Attempt> other_label() {
-    constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRS";
-    const std::string letter(1, kLetters[draw_.below(kLetters.size())]);
+    const std::string letter(1, kColumnLabels[draw_.below(kColumnLabels.size())]);
     for (const SchemaTable& t : p_.schema.tables)
       for (const SchemaColumn& c : t.columns)
         if (c.name == letter) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "base/text_hash.h"
 #include "rl/draw_impl.h"
 
 namespace fathom {

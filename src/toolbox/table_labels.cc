@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "base/text_hash.h"
 #include "toolbox/schema_text.h"
 #include "toolbox/sql_outline_impl.h"
 #include "toolbox/text_impl.h"
@@ -14,14 +15,8 @@
 namespace fathom {
 namespace {
 
-constexpr std::string_view kColumnLetters = "ABCDEFGHIJKLMNOPQRS", kTableLetters = "TUVW",
-                           kLiteralLetters = "pqrsvwxyz";
-
-// FNV-1a.
-uint64_t name_hash(uint64_t hash, std::string_view text) {
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
-  return (hash ^ 0xff) * 1099511628211u;
-}
+constexpr std::string_view kTableLabels = "TUVW", kLiteralLabels = "pqrsvwxyz";
+constexpr char kEnd = '\xff';  // behind each hashed name: in no UTF-8 text
 
 std::string label_at(std::string_view letters, uint64_t begin, size_t i) {
   const std::string letter(1, letters[(begin + i) % letters.size()]);
@@ -115,24 +110,25 @@ bool beside_strftime(const SqlTokens& tokens, size_t i) {
 
 TableLabels::TableLabels(const Database& database, std::string_view question, size_t max_values) {
   const auto& all = database.tables();
-  uint64_t hash = 14695981039346656037u;
+  std::string names;
   for (const SqlTable& t : all) {
-    hash = name_hash(hash, t.name);
-    for (const SqlColumn& c : t.columns) hash = name_hash(hash, c.name);
+    names += t.name + kEnd;
+    for (const SqlColumn& c : t.columns) names += c.name + kEnd;
   }
+  const uint64_t hash = text_hash(names);
   for (const SqlTable& t : all) {
     const std::string name = sql_identifier(t.name);
-    tables_.push_back({&t, label_at(kTableLetters, hash >> 32, tables_.size()), name, name});
+    tables_.push_back({&t, label_at(kTableLabels, hash >> 32, tables_.size()), name, name});
     for (const SqlColumn& c : t.columns) {
       const std::string column = sql_identifier(c.name);
-      columns_.push_back({&c, label_at(kColumnLetters, hash >> 8, columns_.size()), column,
+      columns_.push_back({&c, label_at(kColumnLabels, hash >> 8, columns_.size()), column,
                           all.size() > 1 ? fmt::format("{}.{}", name, column) : column});
     }
   }
-  const uint64_t begin = name_hash(hash, question) >> 16;
+  const uint64_t begin = text_hash(names + std::string(question) + kEnd) >> 16;
   const auto add = [&](std::string sql, std::string bare) -> Literal& {
     literals_.push_back(
-        {label_at(kLiteralLetters, begin, literals_.size()), std::move(sql), std::move(bare)});
+        {label_at(kLiteralLabels, begin, literals_.size()), std::move(sql), std::move(bare)});
     return literals_.back();
   };
   for (const NamedValue& v : values_in_question(database, question, max_values)) {

@@ -12,6 +12,9 @@
 
 namespace fathom {
 
+/// Of columns.
+inline constexpr std::string_view kColumnLabels = "ABCDEFGHIJKLMNOPQRS";
+
 /// A function of the tables' names and columns, their values and the question. Columns are A to S,
 /// then A2 to S2, …; tables T to W; values and numbers p to z. Each kind begins at a letter of its
 /// own for other tables or another question, so that a model which learns them meets all of them

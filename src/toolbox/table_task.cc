@@ -197,10 +197,11 @@ Result<std::string> table_question(Database& database, std::string_view question
   if (prompt == TaskPrompt::kShort) options.layout = SchemaLayout::kColumns;
   FATHOM_ASSIGN_OR_RETURN(std::string text, schema_text(database, question, options));
   FATHOM_ASSIGN_OR_RETURN(const std::vector<TableKey> keys, table_keys(database));
-  const TableLabels labels = prompt_labels(database, question, prompt, options);
-  for (const TableKey& k : keys) {
-    const bool by_label = prompt == TaskPrompt::kShort;
-    text += fmt::format("key {}\n", by_label ? table_key_text(k, labels) : table_key_text(k));
+  if (prompt == TaskPrompt::kShort && !keys.empty()) {
+    const TableLabels labels = prompt_labels(database, question, prompt, options);
+    for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k, labels));
+  } else {
+    for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k));
   }
   if (prompt == TaskPrompt::kFull) text += fmt::format("\n{}\nQuestion: ", kInstructions);
   return text + one_line(question, 2000);
