@@ -2,9 +2,13 @@
 # reads the file (.incbin): no copy of it as source text, which takes a compiler seconds for each hundred kilobytes.
 function(fathom_embed target function file)
   set(source ${CMAKE_CURRENT_BINARY_DIR}/embedded/${function}.cc)
+  # The hash stands in the source so that a compiler cache, which does not read what .incbin names, sees the change.
+  file(SHA256 ${file} hash)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   file(CONFIGURE OUTPUT ${source} CONTENT [[
 #include <string_view>
-asm(R"(.section .rodata
+asm(R"(# @hash@
+.section .rodata
 .global fathom_embedded_@function@
 .global fathom_embedded_@function@_end
 fathom_embedded_@function@:

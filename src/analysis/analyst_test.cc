@@ -104,8 +104,7 @@ TEST_F(AnalystTest, LabelsOfTheShortPromptAreReadAndShownAsNames) {
   std::string conditions;
   for (const auto& l : labels.literals())
     conditions += (conditions.empty() ? "" : " AND ") +
-                  (l.columns.empty() ? labels.column(sales.columns[2]) : l.columns[0]) + " = " +
-                  l.label;
+                  labels.column(sales.columns[l.bare == "North" ? 0 : 2]) + " = " + l.label;
   const std::string wrong = "SELECT nothing FROM " + t;
   const std::string thought = "columns: sum = " + price + "\ncompute: sum " + price + "\n";
   model_.script = {thought + "</think>\n" + wrong, thought + "</think>\nSELECT SUM( " + price +

@@ -45,17 +45,23 @@ std::string plan_literal(const SqlValue& v) {
 class PlanMaker {
  public:
   PlanMaker(const TableSchema& schema, const TableQuery& q,
-            const std::map<ColumnRef, std::string>& why)
-      : schema_(schema), q_(q), why_(why) {}
+            const std::map<ColumnRef, std::string>& why, std::string_view question)
+      : schema_(schema), q_(q), why_(why), question_(lower_text(question)) {}
 
   TablePlan make() {
     if (schema_.tables.size() == 2) plan_.table = table_identifier(q_.base);
     if (q_.joined) plan_.join = join();
     compute();
-    for (const TableFilter& f : q_.filters) {
+    std::vector<TableFilter> filters = q_.filters;
+    std::stable_sort(filters.begin(), filters.end(), [&](const auto& a, const auto& b) {
+      return place({a.table, a.column}) < place({b.table, b.column});
+    });
+    for (const TableFilter& f : filters) {
       for (std::string& c : conditions(f)) plan_.filters.push_back(std::move(c));
       take({f.table, f.column});
     }
+    std::stable_sort(plan_.columns.begin(), plan_.columns.end(),
+                     [&](const auto& a, const auto& b) { return place(a.why) < place(b.why); });
     order();
     if (q_.limit > 0) plan_.limit = std::to_string(q_.limit);
     plan_.check = plan_check(plan_);
@@ -63,6 +69,15 @@ class PlanMaker {
   }
 
  private:
+  // Where the words stand in the question; what does not stand there comes last.
+  size_t place(std::string_view words) const {
+    return words.empty() ? question_.npos : question_.find(lower_text(words));
+  }
+  size_t place(const ColumnRef& r) const {
+    const auto why = why_.find(r);
+    return why == why_.end() ? question_.npos : place(why->second);
+  }
+
   std::string table_identifier(size_t t) const { return sql_identifier(schema_.tables[t].name); }
 
   std::string name(const ColumnRef& r) const {
@@ -101,10 +116,7 @@ class PlanMaker {
       case Op::kIn:
         return {fmt::format("{} IN ({}, {})", n, plan_literal(f.a), plan_literal(f.b))};
       case Op::kContains: {
-        std::string word = text(f.a);
-        std::transform(word.begin(), word.end(), word.begin(),
-                       [](char x) { return x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x; });
-        return {fmt::format("{} LIKE {}", n, sql_literal("%" + word + "%"))};
+        return {fmt::format("{} LIKE {}", n, sql_literal("%" + lower_text(text(f.a)) + "%"))};
       }
       case Op::kIsNull:
         return {n + " IS NULL"};
@@ -230,6 +242,7 @@ class PlanMaker {
   const TableSchema& schema_;
   const TableQuery& q_;
   const std::map<ColumnRef, std::string>& why_;
+  std::string question_;
   TablePlan plan_;
 };
 
@@ -243,8 +256,8 @@ std::string plain_number(double x) {
 }
 
 TablePlan plan_of_query(const TableSchema& schema, const TableQuery& query,
-                        const std::map<ColumnRef, std::string>& why) {
-  return PlanMaker(schema, query, why).make();
+                        const std::map<ColumnRef, std::string>& why, std::string_view question) {
+  return PlanMaker(schema, query, why, question).make();
 }
 
 std::string query_sql(const TableSchema& schema, const TablePlan& plan) {

@@ -66,7 +66,9 @@ class ProblemMaker {
 
   void decline(const std::string& words) {
     p_.missing = words;
-    p_.plan.columns.push_back({"", words});
+    const bool planned = std::any_of(p_.plan.columns.begin(), p_.plan.columns.end(),
+                                     [](const PlannedColumn& c) { return c.name.empty(); });
+    if (!planned) p_.plan.columns.push_back({"", words});
     p_.plan.check = plan_check(p_.plan);
   }
 
@@ -99,7 +101,7 @@ class ProblemMaker {
 
   void plan(const WrittenQuestion& question) {
     p_.why = question.why;
-    p_.plan = plan_of_query(p_.schema, p_.query, p_.why);
+    p_.plan = plan_of_query(p_.schema, p_.query, p_.why, p_.question);
     p_.sql = query_sql(p_.schema, p_.plan);
   }
 
@@ -108,6 +110,7 @@ class ProblemMaker {
     const SchemaColumn column = p_.schema.tables[0].columns.back();
     const auto why = question.why.find(phantom);
     const std::string words = why == question.why.end() ? column.words : why->second;
+    plan_around(column, question);
     decline(words);
     p_.missing_names = column.about->names;
     p_.missing_names.push_back(words);
@@ -117,12 +120,37 @@ class ProblemMaker {
     });
   }
 
+  // Looks each of the question's columns up, and finds none for one.
+  void plan_around(const SchemaColumn& missing, const WrittenQuestion& question) {
+    const TablePlan all = plan_of_query(p_.schema, p_.query, question.why, question.text);
+    const std::string name = sql_identifier(missing.name),
+                      table = sql_identifier(p_.schema.tables[0].name);
+    for (PlannedColumn c : all.columns) {
+      if (c.name == name || c.name == fmt::format("{}.{}", table, name)) c.name.clear();
+      p_.plan.columns.push_back(std::move(c));
+    }
+  }
+
   Draw draw_;
   int difficulty_;
   Split split_;
   bool answerable_, unanswerable_ = false, offtopic_ = false;
   TablesProblem p_;
 };
+
+// The label of the column that a plan names, with its table or without.
+std::string column_label(const TableSchema& named, const TableSchema& labels,
+                         const std::string& name) {
+  for (size_t t = 0; t < named.tables.size(); ++t) {
+    for (size_t c = 0; c < labels.tables[t].columns.size(); ++c) {
+      const std::string column = sql_identifier(named.tables[t].columns[c].name);
+      if (column == name ||
+          fmt::format("{}.{}", sql_identifier(named.tables[t].name), column) == name)
+        return labels.tables[t].columns[c].name;
+    }
+  }
+  return name;
+}
 
 }  // namespace
 
@@ -179,8 +207,11 @@ TablesProblem labelled(const TablesProblem& problem, const Database& database) {
     for (size_t c = 0; c < table.columns.size(); ++c)
       p.schema.tables[t].columns[c].name = labels.column(table.columns[c]);
   }
-  if (p.sql.empty()) return p;
-  p.plan = plan_of_query(p.schema, p.query, p.why);
+  if (p.sql.empty()) {
+    for (PlannedColumn& c : p.plan.columns) c.name = column_label(problem.schema, p.schema, c.name);
+    return p;
+  }
+  p.plan = plan_of_query(p.schema, p.query, p.why, p.question);
   for (auto* lines : {&p.plan.filters, &p.plan.compute})
     for (std::string& line : *lines) line = labels.with_literals(line);
   p.plan.having = labels.with_literals(p.plan.having);

@@ -80,9 +80,10 @@ Result<TableQuery> sample_query(Draw& draw, const TableSchema& schema, int diffi
 /// Whether this composition of operators is kept out of training.
 bool is_held_out_composition(const TableQuery& query);
 
-/// What of the plan does not depend on the question's words. `why` gives those, by column.
+/// `why` gives the question's words for each column. Columns and filters come in the order of these
+/// words, so that a model reads the question once from front to back.
 TablePlan plan_of_query(const TableSchema& schema, const TableQuery& query,
-                        const std::map<ColumnRef, std::string>& why);
+                        const std::map<ColumnRef, std::string>& why, std::string_view question);
 /// The SQL of the plan.
 std::string query_sql(const TableSchema& schema, const TablePlan& plan);
 

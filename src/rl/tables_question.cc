@@ -39,12 +39,6 @@ std::string tidy(const std::string& text) {
   return out;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
 class QuestionWriter {
  public:
   QuestionWriter(Draw& draw, const TableSchema& schema, const TableQuery& query)
@@ -195,7 +189,7 @@ class QuestionWriter {
   std::optional<std::string> sum_question() {
     const Concept* about = column_of(schema_, *q_.figure.column).about;
     if (about->sum_questions.empty()) return std::nullopt;
-    const std::string words = lower(draw_.pick(about->sum_questions));
+    const std::string words = lower_text(draw_.pick(about->sum_questions));
     words_.because(*q_.figure.column, words.substr(words.rfind(' ') + 1));
     return words;
   }
@@ -310,8 +304,8 @@ class QuestionWriter {
     WrittenQuestion out{tidy(text), words_.take_why(), family};
     if (out.text.ends_with('?') && draw_.chance(0.25)) out.text.pop_back();
     if (draw_.chance(0.25)) {
-      out.text = lower(out.text);
-      for (auto& [column, words] : out.why) words = lower(words);
+      out.text = lower_text(out.text);
+      for (auto& [column, words] : out.why) words = lower_text(words);
     }
     return out;
   }
@@ -353,7 +347,7 @@ std::pair<std::string, std::string> offtopic_question(Draw& draw, const TableSch
   const size_t open = text.find('<'), close = text.find('>');
   const std::string term = text.substr(open + 1, close - open - 1);
   text.erase(close, 1).erase(open, 1);
-  if (draw.chance(0.3)) text = lower(text);
+  if (draw.chance(0.3)) text = lower_text(text);
   return {text, term};
 }
 

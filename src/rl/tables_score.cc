@@ -27,13 +27,6 @@ constexpr QueryLimits kLimits = {.max_steps = 300'000,
                                  .max_memory_bytes = 8 << 20,
                                  .max_sql_bytes = 4000};
 
-std::string lower_text(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 struct Trial {
   std::unique_ptr<Database> database;
   QueryResult gold;

@@ -216,8 +216,7 @@ ConditionPhrase Wording::text_condition(const TableFilter& f, const SchemaColumn
   if (f.op == FilterOp::kContains) {
     TableFilter lower = f;
     std::string& word = std::get<std::string>(lower.a);
-    std::transform(word.begin(), word.end(), word.begin(),
-                   [](char x) { return x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x; });
+    word = lower_text(word);
     return {*from_list("contains", lower)};
   }
   if (f.op == FilterOp::kNotEqual) {

@@ -180,4 +180,11 @@ const TableWords& table_words() {
   return words;
 }
 
+std::string lower_text(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 }  // namespace fathom

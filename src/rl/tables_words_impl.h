@@ -58,5 +58,6 @@ struct TableWords {
 const TableWords& table_words();
 
 std::vector<std::string> split_trimmed(std::string_view text, char separator);
+std::string lower_text(std::string_view text);  // ASCII letters
 
 }  // namespace fathom

@@ -58,19 +58,6 @@ class Scanner {
   std::string_view rest_;
 };
 
-// 1 to 12, or 0. Whole names, three letters, and "Sept".
-int month_of(std::string_view word) {
-  static constexpr std::string_view kMonths[] = {"january",   "february", "march",    "april",
-                                                 "may",       "june",     "july",     "august",
-                                                 "september", "october",  "november", "december"};
-  if (word.size() < 3 || word.size() > 9) return 0;
-  const std::string w = ascii_lower(word);
-  for (int i = 0; i < 12; ++i)
-    if (w == kMonths[i] || (w.size() == 3 && kMonths[i].starts_with(w)) || (i == 8 && w == "sept"))
-      return i + 1;
-  return 0;
-}
-
 bool numeric_date(Scanner& s, Parts& p) {
   if (!s.number(&p.value[0], &p.digits[0], 1, 4) || p.digits[0] == 3) return false;
   const char sign = s.front();
@@ -200,6 +187,18 @@ unsigned orders_of(const Parts& p) {
 }
 
 }  // namespace
+
+int month_of(std::string_view word) {
+  static constexpr std::string_view kMonths[] = {"january",   "february", "march",    "april",
+                                                 "may",       "june",     "july",     "august",
+                                                 "september", "october",  "november", "december"};
+  if (word.size() < 3 || word.size() > 9) return 0;
+  const std::string w = ascii_lower(word);
+  for (int i = 0; i < 12; ++i)
+    if (w == kMonths[i] || (w.size() == 3 && kMonths[i].starts_with(w)) || (i == 8 && w == "sept"))
+      return i + 1;
+  return 0;
+}
 
 DateText scan_date(std::string_view cell) {
   const std::optional<Parts> p = split(cell);

@@ -17,6 +17,9 @@ struct DateText {
   bool has_zone = false;  // Z or +02:00 behind the time
 };
 
+/// 1 to 12, or 0: an English month's whole name, its first three letters, or "Sept".
+int month_of(std::string_view word);
+
 /// Names of months are English. A year of two digits is 1970 to 2069.
 DateText scan_date(std::string_view cell);
 

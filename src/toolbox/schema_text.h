@@ -23,7 +23,7 @@ struct SchemaTextOptions {
   size_t max_columns = 60;   // of a table
   size_t n_sample_rows = 3;  // the first of each table
   size_t max_cell_bytes = 32;
-  size_t max_values = 12;  // that the question names; of columns as well
+  size_t max_values = 12;  // that the question names
 };
 
 /// For each table:
@@ -36,15 +36,13 @@ struct SchemaTextOptions {
 /// and at the end
 ///   values in the question:
 ///     sales.region = 'North'
-/// In SchemaLayout::kColumns names stand in words and end in their labels (table_labels.h). A text
-/// column shows its first two distinct values, another one the first; at the end are the columns,
-/// values and numbers that the question names, a value with the columns that have it:
+/// In SchemaLayout::kColumns names stand in words, their labels (table_labels.h) behind them. A
+/// text column shows its first two distinct values, another one the first. What the question names
+/// stands in TableLabels::question:
 ///   table sales = T
-///    region text: North | South = A
-///    unit price real $: 12.5 = B
-///    sold on date: 2024-01-05 = C
-///   named: B
-///   values: 'North' A = p, 250 = q
+///    region = A text: North | South
+///    unit price = B real $: 12.5
+///    sold on = C date: 2024-01-05
 /// Else identifiers and values stand as SQL needs them. Error: a table cannot be read.
 Result<std::string> schema_text(Database& database, std::string_view question,
                                 const SchemaTextOptions& options = {});
@@ -61,15 +59,6 @@ struct NamedValue {
 /// found.
 std::vector<NamedValue> values_in_question(const Database& database, std::string_view question,
                                            size_t max_values);
-
-struct NamedColumn {
-  const SqlTable* table;
-  const SqlColumn* column;
-};
-/// Columns whose names `question` has in words, singular or plural; longer ones first, then in
-/// their order. A name that is a frequent word of English is not looked for.
-std::vector<NamedColumn> columns_in_question(const Database& database, std::string_view question,
-                                             size_t max_columns);
 
 struct ResultTextOptions {
   size_t max_rows = 20;

@@ -61,25 +61,6 @@ TEST(SchemaText, ValuesAreFoundWhateverTheirCaseAndPunctuation) {
   EXPECT_EQ(found(*db, "York and New York", 1), (std::vector<std::string>{"town=New York"}));
 }
 
-TEST(SchemaText, ColumnsAreFoundByTheirWordsInAnyStyleAndNumber) {
-  auto db =
-      loaded("customerId,CITY_CODE,Unit Price,category,bus,boxes,status,last\n1,2,3,4,5,6,7,8\n");
-  const auto named = [&](std::string_view question, size_t most = 12) {
-    std::vector<std::string> out;
-    for (const NamedColumn& c : columns_in_question(*db, question, most))
-      out.push_back(c.column->name);
-    return out;
-  };
-  EXPECT_EQ(named("Customer ids by city code"),
-            (std::vector<std::string>{"customerId", "CITY_CODE"}));
-  EXPECT_EQ(named("UNIT-PRICES of all categories"),
-            (std::vector<std::string>{"Unit Price", "category"}));
-  EXPECT_EQ(named("how many buses, and a box?"), (std::vector<std::string>{"bus", "boxes"}));
-  EXPECT_EQ(named("the status"), (std::vector<std::string>{"status"}));
-  EXPECT_TRUE(named("unit or price, customer, statute, the last").empty());
-  EXPECT_EQ(named("status by unit price", 1), (std::vector<std::string>{"Unit Price"}));
-}
-
 TEST(SchemaText, IsBoundedAndOnOneLineEach) {
   std::string csv = "id";
   for (int i = 0; i < 500; ++i) csv += ",column with a rather long name " + std::to_string(i);

@@ -8,78 +8,21 @@
 
 #include "base/check.h"
 #include "base/text_hash.h"
-#include "toolbox/schema_text.h"
 #include "toolbox/sql_outline_impl.h"
 #include "toolbox/text_impl.h"
 
 namespace fathom {
 namespace {
 
+using LiteralKind = MarkedLiteral::Kind;
+
 constexpr std::string_view kTableLabels = "TUVW", kLiteralLabels = "pqrsvwxyz";
+constexpr size_t kMaxQuestionBytes = 2000, kMaxShownColumns = 4;
 constexpr char kEnd = '\xff';  // behind each hashed name: in no UTF-8 text
 
 std::string label_at(std::string_view letters, uint64_t begin, size_t i) {
   const std::string letter(1, letters[(begin + i) % letters.size()]);
   return i < letters.size() ? letter : letter + std::to_string(i / letters.size() + 1);
-}
-
-bool is_word_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' ||
-         (static_cast<unsigned char>(c) & 0x80) != 0;
-}
-
-// The date (2024-03-05) or month (2024-03) that begins the text; empty where there is none.
-std::string_view leading_date(std::string_view text) {
-  static constexpr std::string_view kShape = "dddd-dd-dd";
-  size_t n = 0;
-  while (n < std::min(text.size(), kShape.size()) &&
-         (kShape[n] == '-' ? text[n] == '-' : is_digit(text[n])))
-    ++n;
-  if (n != kShape.size()) n = n >= 7 ? 7 : 0;
-  const bool ends = n == text.size() || !(is_digit(text[n]) || text[n] == '-');
-  return text.substr(0, ends ? n : 0);
-}
-
-// The number that begins the text, and its bytes: "1200.5" of "1,200.50 a day".
-std::string leading_number(std::string_view text, size_t& bytes) {
-  std::string digits;
-  bool fraction = false;
-  const auto digit = [&](size_t i) { return i < text.size() && is_digit(text[i]); };
-  for (bytes = 0; bytes < text.size(); ++bytes) {
-    const char c = text[bytes];
-    const size_t i = bytes;
-    if (is_digit(c)) {
-      digits += c;
-    } else if (c == '.' && !fraction && digit(i + 1)) {
-      fraction = true;
-      digits += c;
-    } else if (!(c == ',' && !fraction && digit(i + 1) && digit(i + 2) && digit(i + 3) &&
-                 !digit(i + 4))) {
-      break;
-    }
-  }
-  return digits;
-}
-
-// Numbers, months and dates of the question in its order, each once. 0 and 1 are not among them:
-// they also stand for no and yes.
-std::vector<std::string> numbers_in(std::string_view question) {
-  std::vector<std::string> found;
-  const auto letter = [&](size_t i) { return is_word_byte(question[i]) && !is_digit(question[i]); };
-  for (size_t i = 0; i < question.size(); ++i) {
-    if (!is_digit(question[i])) continue;
-    const bool in_name =
-        i > 0 && (letter(i - 1) || (question[i - 1] == '-' && i > 1 && letter(i - 2)));
-    std::string bare(leading_date(question.substr(i)));
-    size_t bytes = bare.size();
-    if (bare.empty()) bare = leading_number(question.substr(i), bytes);
-    const size_t end = i + bytes;
-    i = end - 1;
-    if (in_name || (end < question.size() && letter(end))) continue;
-    if (bare != "0" && bare != "1" && std::find(found.begin(), found.end(), bare) == found.end())
-      found.push_back(bare);
-  }
-  return found;
 }
 
 bool same_number(std::string_view a, std::string_view b) {
@@ -88,6 +31,11 @@ bool same_number(std::string_view a, std::string_view b) {
     return std::from_chars(t.data(), t.data() + t.size(), v).ptr == t.data() + t.size();
   };
   return read(a, x) && read(b, y) && x == y;
+}
+
+// Text that holds these words, whatever their letter case.
+std::string like_pattern(std::string_view words) {
+  return in_quotes(fmt::format("%{}%", ascii_lower(words)), '\'');
 }
 
 // The token at `i` is compared with strftime(…), whose values are text.
@@ -108,7 +56,8 @@ bool beside_strftime(const SqlTokens& tokens, size_t i) {
 
 }  // namespace
 
-TableLabels::TableLabels(const Database& database, std::string_view question, size_t max_values) {
+TableLabels::TableLabels(const Database& database, std::string_view asked, size_t max_values) {
+  const std::string question = one_line(asked, kMaxQuestionBytes);
   const auto& all = database.tables();
   std::string names;
   for (const SqlTable& t : all) {
@@ -125,22 +74,33 @@ TableLabels::TableLabels(const Database& database, std::string_view question, si
                           all.size() > 1 ? fmt::format("{}.{}", name, column) : column});
     }
   }
-  const uint64_t begin = text_hash(names + std::string(question) + kEnd) >> 16;
-  const auto add = [&](std::string sql, std::string bare) -> Literal& {
-    literals_.push_back(
-        {label_at(kLiteralLabels, begin, literals_.size()), std::move(sql), std::move(bare)});
-    return literals_.back();
-  };
-  for (const NamedValue& v : values_in_question(database, question, max_values)) {
-    const std::string text = sql_literal(v.value);
-    const auto known = std::find_if(literals_.begin(), literals_.end(),
-                                    [&](const Literal& l) { return l.sql == text; });
-    (known == literals_.end() ? add(text, "") : *known).columns.push_back(column(*v.column));
+  const uint64_t begin = text_hash(names + question + kEnd) >> 16;
+  mark(question_marks(database, question), question, begin, max_values);
+}
+
+const std::string& TableLabels::literal(const MarkedLiteral& literal, uint64_t begin) {
+  for (const Literal& l : literals_)
+    if (l.sql == literal.sql) return l.label;
+  literals_.push_back(
+      {label_at(kLiteralLabels, begin, literals_.size()), literal.sql, literal.bare, literal.kind});
+  return literals_.back().label;
+}
+
+// The question, with labels behind what it names.
+void TableLabels::mark(const std::vector<QuestionMark>& marks, std::string_view question,
+                       uint64_t begin, size_t max_values) {
+  size_t done = 0;
+  for (const QuestionMark& m : marks) {
+    question_ += question.substr(done, m.end - done);
+    done = m.end;
+    if (literals_.size() + m.literals.size() > max_values) continue;
+    if (m.kind != QuestionMark::Kind::kLiteral)
+      question_ += m.is_certain() ? " =" : " ~";
+    for (size_t i = 0; i < std::min(m.columns.size(), kMaxShownColumns); ++i)
+      question_ += " " + column(*m.columns[i]);
+    for (const MarkedLiteral& l : m.literals) question_ += " " + literal(l, begin);
   }
-  for (const std::string& bare : numbers_in(question)) {
-    if (literals_.size() >= max_values) break;
-    add(bare.find('-') == bare.npos ? bare : in_quotes(bare, '\''), bare);
-  }
+  question_ += question.substr(done);
 }
 
 const std::string& TableLabels::table(const SqlTable& table) const {
@@ -183,8 +143,11 @@ std::string TableLabels::sql(std::string_view labelled) const {
     }
     for (const Literal& l : literals_) {
       if (l.label != word) continue;
-      const bool text = !l.bare.empty() && l.sql == l.bare && beside_strftime(tokens, i);
-      put(t, text ? in_quotes(l.bare, '\'') : l.sql);
+      const bool number = l.kind == LiteralKind::kNumber;
+      const bool like = l.kind == LiteralKind::kText && i > 0 && tokens[i - 1].is("like");
+      put(t, number && beside_strftime(tokens, i) ? in_quotes(l.bare, '\'')
+             : like                               ? like_pattern(l.bare)
+                                                  : l.sql);
       break;
     }
   }
@@ -225,12 +188,17 @@ std::string TableLabels::with_literals(std::string_view text) const {
     if (t.kind == SqlTokenKind::kNumber)
       while (seen < text.size() && (is_digit(text[seen]) || text[seen] == '-')) ++seen;
     const std::string_view run = text.substr(t.begin, seen - t.begin);
-    // "month number of sold_on = 05": no question writes it so.
     const bool month = i >= 4 && tokens[i - 4].is("number") && tokens[i - 3].is("of");
+    const bool like = i > 0 && tokens[i - 1].is("like");
     for (const Literal& l : literals_) {
-      const bool number = t.kind == SqlTokenKind::kNumber && !month && !l.bare.empty() &&
-                          (l.bare == run || same_number(l.bare, run));
-      if (!number && !(t.kind == SqlTokenKind::kString && l.sql == run)) continue;
+      const bool of_kind = month ? l.kind == LiteralKind::kMonthOfYear
+                                 : l.kind == LiteralKind::kNumber || l.kind == LiteralKind::kDate;
+      const bool number = t.kind == SqlTokenKind::kNumber && of_kind &&
+                          (l.bare == run || (!month && same_number(l.bare, run)));
+      const bool quoted =
+          t.kind == SqlTokenKind::kString &&
+          (like ? l.kind == LiteralKind::kText && like_pattern(l.bare) == run : l.sql == run);
+      if (!number && !quoted) continue;
       out += text.substr(done, t.begin - done);
       out += l.label;
       done = seen;

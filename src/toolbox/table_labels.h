@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "toolbox/question_marks.h"
 #include "toolbox/sql.h"
 
 namespace fathom {
@@ -27,11 +28,15 @@ class TableLabels {
 
   struct Literal {
     std::string label;
-    std::string sql;                        // 'North', 58.5, '2024-03-05', '2024-03'
-    std::string bare;                       // the number, date or month without quotes; or empty
-    std::vector<std::string> columns = {};  // labels of those that have the value
+    std::string sql;   // 'North', 58.5, '2024-03-05', '2024-03'
+    std::string bare;  // without quotes
+    MarkedLiteral::Kind kind;
   };
   const std::vector<Literal>& literals() const { return literals_; }
+  /// The question on one line, with labels behind what it names (question_marks.h): columns
+  /// "unit price = B", where only some words of their names stand "price ~ B", values with the
+  /// columns that have them "North = A p", numbers and dates "above 250 q".
+  const std::string& question() const { return question_; }
   /// Requires: one of the database's.
   const std::string& table(const SqlTable& table) const;
   const std::string& column(const SqlColumn& column) const;
@@ -50,8 +55,12 @@ class TableLabels {
     std::string label, name, qualified;
   };
   const Name* find(std::string_view label) const;
+  const std::string& literal(const MarkedLiteral& literal, uint64_t begin);
+  void mark(const std::vector<QuestionMark>& marks, std::string_view question, uint64_t begin,
+            size_t max_values);
   std::vector<Name> tables_, columns_;
   std::vector<Literal> literals_;
+  std::string question_;
 };
 
 }  // namespace fathom

@@ -25,21 +25,32 @@ std::string label_of(const TableLabels& labels, const std::string& sql) {
   return "";
 }
 
-TEST(TableLabels, NumbersMonthsAndDatesOfAQuestionHaveLabels) {
+TEST(TableLabels, StandBehindWhatTheQuestionNames) {
   const auto db = labelled_tables();
-  const auto found = [&](std::string_view question) {
-    std::vector<std::string> sql;
-    for (const auto& l : TableLabels(*db, question, 12).literals()) sql.push_back(l.sql);
-    return sql;
-  };
-  using Texts = std::vector<std::string>;
-  EXPECT_EQ(found("top 5 above 1,250.50 and below 20%, $7.5, 5 again"),
-            (Texts{"5", "1250.50", "20", "7.5"}));
-  EXPECT_EQ(found("from 2020-2023, on 2024-03-05 or in 2024-03"),
-            (Texts{"2020", "2023", "'2024-03-05'", "'2024-03'"}));
-  EXPECT_EQ(found("0 or 1, H100, INV-3740, 3rd, Q3, 1,2,3."), (Texts{"2", "3"}));
-  EXPECT_EQ(found("North, 12"), (Texts{"'North'", "12"}));
-  EXPECT_EQ(TableLabels(*db, "2 3 4 5 6", 3).literals().size(), 3u);
+  const TableLabels labels(*db, "unit  price in north\nabove 250 and 5k, prices of the North", 12);
+  const auto& columns = db->tables()[0].columns;
+  const std::string price = labels.column(columns[1]), region = labels.column(columns[3]),
+                    north = label_of(labels, "'North'");
+  EXPECT_EQ(labels.question(), "unit price = " + price + " in north = " + region + " " + north +
+                                   " above 250 " + label_of(labels, "250") + " and 5k " +
+                                   label_of(labels, "5000") + ", prices ~ " + price +
+                                   " of the North = " + region + " " + north);
+  EXPECT_EQ(labels.literals().size(), 3u);
+  const TableLabels few(*db, "2 3 4 5 6", 3);
+  EXPECT_EQ(few.literals().size(), 3u);
+  EXPECT_TRUE(few.question().ends_with(" 5 6"));
+  EXPECT_EQ(TableLabels(*db, "", 12).question(), "");
+}
+
+TEST(TableLabels, WordsWithinATextAreComparedByLike) {
+  const auto db = labelled_tables();
+  const TableLabels labels(*db, "regions with 'Nor' in May", 12);
+  const std::string region = labels.column(db->tables()[0].columns[3]);
+  const std::string nor = label_of(labels, "'Nor'"), may = label_of(labels, "'05'");
+  EXPECT_EQ(labels.with_literals(region + " LIKE '%nor%'"), region + " LIKE " + nor);
+  EXPECT_EQ(labels.sql(region + " LIKE " + nor), "region LIKE '%nor%'");
+  EXPECT_EQ(labels.with_literals("month number of x = 05, y = 5"),
+            "month number of x = " + may + ", y = 5");
 }
 
 TEST(TableLabels, WhatTheyStandForReplacesThem) {

@@ -197,14 +197,13 @@ Result<std::string> table_question(Database& database, std::string_view question
   if (prompt == TaskPrompt::kShort) options.layout = SchemaLayout::kColumns;
   FATHOM_ASSIGN_OR_RETURN(std::string text, schema_text(database, question, options));
   FATHOM_ASSIGN_OR_RETURN(const std::vector<TableKey> keys, table_keys(database));
-  if (prompt == TaskPrompt::kShort && !keys.empty()) {
+  if (prompt == TaskPrompt::kShort) {
     const TableLabels labels = prompt_labels(database, question, prompt, options);
     for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k, labels));
-  } else {
-    for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k));
+    return text + labels.question();
   }
-  if (prompt == TaskPrompt::kFull) text += fmt::format("\n{}\nQuestion: ", kInstructions);
-  return text + one_line(question, 2000);
+  for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k));
+  return text + fmt::format("\n{}\nQuestion: {}", kInstructions, one_line(question, 2000));
 }
 
 TableAnswer read_table_answer(std::string_view completion) {

@@ -23,13 +23,11 @@ TEST(TableTask, ShortPromptIsTheTablesByColumnsAndTheQuestion) {
       table_question(*db, "Unit prices of the north\n and regions above 250?", TaskPrompt::kShort)
           .value(),
       "table sales = V\n"
-      " region text: North | South = P\n"
-      " unit price real $: 1.5 = Q\n"
-      " sold on date: 2024-01-05 = R\n"
-      " paid boolean: 1 = S\n"
-      "named: Q, P\n"
-      "values: 'North' P = z, 250 = p\n"
-      "Unit prices of the north and regions above 250?");
+      " region = P text: North | South\n"
+      " unit price = Q real $: 1.5\n"
+      " sold on = R date: 2024-01-05\n"
+      " paid = S boolean: 1\n"
+      "Unit prices = Q of the north = P q and regions = P above 250 r?");
 }
 
 TEST(TableTask, FullPromptSaysHowToAnswerAndThatTablesAreData) {
@@ -57,9 +55,9 @@ TEST(TableTask, KeysAreFoundByNameAndByValues) {
   const auto label = [&](size_t table, size_t column) {
     return labels.column(db->tables()[table].columns[column]);
   };
-  EXPECT_TRUE(text.ends_with("named: " + label(0, 2) + "\nvalues: 'Oslo' " + label(1, 1) + " = " +
-                             labels.literals()[0].label + "\nkey " + label(0, 1) + " = " +
-                             label(1, 0) + "\ntotal for oslo"))
+  EXPECT_TRUE(text.ends_with("\nkey " + label(0, 1) + " = " + label(1, 0) +
+                             "\ntotal = " + label(0, 2) + " for oslo = " + label(1, 1) + " " +
+                             labels.literals()[0].label))
       << text;
 }
 

@@ -137,6 +137,24 @@ std::string match_key(std::string_view text) {
   return out;
 }
 
+std::vector<std::pair<size_t, size_t>> word_spans(std::string_view text) {
+  std::vector<std::pair<size_t, size_t>> spans;
+  bool in_word = false;
+  for (size_t i = 0; i < text.size();) {
+    utf8proc_int32_t c = -1;
+    const size_t n = front_bytes(text.substr(i), &c);
+    const bool word = n > 0 && is_word(c);
+    const size_t end = i + (n > 0 ? n : 1);
+    if (word && in_word)
+      spans.back().second = end;
+    else if (word)
+      spans.emplace_back(i, end);
+    in_word = word;
+    i = end;
+  }
+  return spans;
+}
+
 std::string name_words(std::string_view name) {
   std::string spaced;
   for (size_t i = 0; i < name.size(); ++i) {

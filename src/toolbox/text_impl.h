@@ -3,6 +3,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace fathom {
 
@@ -21,6 +23,8 @@ bool is_one_line(std::string_view text);
 /// The same for two texts that differ in letter case, punctuation and white space alone: words,
 /// case-folded (Unicode), joined by single spaces.
 std::string match_key(std::string_view text);
+/// Where the words of match_key stand in the text: bytes [begin, end).
+std::vector<std::pair<size_t, size_t>> word_spans(std::string_view text);
 /// The words of a column's name, as match_key has them: "customerId", "Customer ID" and
 /// "CUSTOMER_ID" are all "customer id".
 std::string name_words(std::string_view name);

@@ -1,0 +1,208 @@
+// See question_marks.h.
+#include "toolbox/question_marks.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <unordered_map>
+
+#include "toolbox/date_text_impl.h"
+#include "toolbox/question_words_impl.h"
+#include "toolbox/schema_text.h"
+#include "toolbox/text_impl.h"
+#include "toolbox/thesaurus_impl.h"
+
+namespace fathom {
+namespace {
+
+using Kind = QuestionMark::Kind;
+
+// A run of the question's words that something answers to.
+struct Candidate {
+  Kind kind;
+  size_t first, n;  // words
+  const SqlColumn* column;
+  std::string_view value = {};
+};
+
+// Words that say what to compute or by what; alone they are no part of a name.
+bool is_of_the_task(std::string_view stem) {
+  static constexpr std::string_view kWords[] = {"average", "count", "day",   "month", "number",
+                                                "quarter", "sum",   "total", "week",  "year"};
+  return std::find(std::begin(kWords), std::end(kWords), stem) != std::end(kWords);
+}
+
+bool may_be_part(const QuestionWord& w) {
+  return w.key.size() >= 3 && !is_digit(w.key[0]) && !is_frequent_word(w.key) &&
+         !is_of_the_task(w.stem);
+}
+
+void add_column(const SqlColumn& column, const std::vector<QuestionWord>& words,
+                std::vector<Candidate>& out) {
+  const std::string name = name_words(column.name);
+  const std::vector<QuestionWord> own = question_words(name);
+  if (std::all_of(own.begin(), own.end(), [](const auto& w) { return is_frequent_word(w.key); }))
+    return;
+  for (size_t i = 0; i < words.size(); ++i) {
+    size_t best = 0;
+    for (size_t k = 0; k < own.size(); ++k) {
+      size_t n = 0;
+      while (i + n < words.size() && k + n < own.size() && is_same_word(own[k + n], words[i + n]))
+        ++n;
+      best = std::max(best, n);
+    }
+    if (best == 0) continue;
+    const bool whole = best == own.size();
+    if (!whole && std::none_of(words.begin() + i, words.begin() + i + best, may_be_part)) continue;
+    out.push_back({whole ? Kind::kColumn : Kind::kPart, i, best, &column});
+  }
+}
+
+bool share_a_group(std::span<const uint16_t> a, std::span<const uint16_t> b) {
+  return std::any_of(a.begin(), a.end(),
+                     [&](uint16_t g) { return std::binary_search(b.begin(), b.end(), g); });
+}
+
+// Words that stand in many names and alone say nothing of a column.
+bool is_of_any_name(const std::string& stems) {
+  static constexpr std::string_view kWords[] = {"code", "id", "name", "number", "type", "value"};
+  return std::find(std::begin(kWords), std::end(kWords), stems) != std::end(kWords);
+}
+
+// The groups of the thesaurus in which the name stands, or some of its words.
+std::vector<uint16_t> groups_of_name(const std::vector<QuestionWord>& own) {
+  std::vector<uint16_t> all;
+  for (size_t i = 0; i < own.size(); ++i) {
+    for (size_t n = 1; n <= std::min(kMaxThesaurusWords, own.size() - i); ++n) {
+      const std::string stems = stems_of({own.data() + i, n});
+      if (n < own.size() && is_of_any_name(stems)) continue;
+      const auto groups = thesaurus_groups(stems);
+      all.insert(all.end(), groups.begin(), groups.end());
+    }
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+void add_akin(const SqlColumn& column, const std::vector<QuestionWord>& words,
+              std::vector<Candidate>& out) {
+  const std::vector<uint16_t> own = groups_of_name(question_words(name_words(column.name)));
+  if (own.empty()) return;
+  for (size_t i = 0; i < words.size(); ++i) {
+    for (size_t n = 1; n <= std::min(kMaxThesaurusWords, words.size() - i); ++n) {
+      if (n == 1 && is_of_the_task(words[i].stem)) continue;
+      if (share_a_group(thesaurus_groups(stems_of({words.data() + i, n})), own))
+        out.push_back({Kind::kAkin, i, n, &column});
+    }
+  }
+}
+
+void add_values(const SqlColumn& column, std::string_view question, const QuestionPhrases& phrases,
+                std::vector<Candidate>& out) {
+  for (const std::string& value : column.values)
+    for (const QuestionPhrases::Place& p : phrases.find(question, value))
+      out.push_back({Kind::kValue, p.first, p.n, &column, value});
+}
+
+// What is written first; then more words; a part last among as many.
+bool goes_first(const Candidate& a, const Candidate& b) {
+  const bool a_akin = a.kind == Kind::kAkin, b_akin = b.kind == Kind::kAkin;
+  if (a_akin != b_akin) return b_akin;
+  if (a.n != b.n) return a.n > b.n;
+  return (a.kind == Kind::kPart) < (b.kind == Kind::kPart);
+}
+
+class MarkChooser {
+ public:
+  MarkChooser(std::string_view question, const std::vector<QuestionWord>& words)
+      : question_(question), words_(words), taken_(words.size()) {}
+
+  void choose(std::vector<Candidate> all) {
+    std::stable_sort(all.begin(), all.end(), goes_first);
+    for (const Candidate& c : all) add(c);
+    std::erase_if(marks_, [](const auto& m) {
+      return !m.second.is_certain() && m.second.columns.size() > kMaxPartColumns;
+    });
+  }
+
+  bool is_free(size_t begin, size_t end) const {
+    return std::none_of(marks_.begin(), marks_.end(), [&](const auto& m) {
+      return m.second.begin < end && begin < m.second.end;
+    });
+  }
+
+  std::vector<QuestionMark> take() {
+    std::vector<QuestionMark> out;
+    for (auto& [key, mark] : marks_) out.push_back(std::move(mark));
+    return out;
+  }
+
+ private:
+  void add(const Candidate& c) {
+    const size_t begin = words_[c.first].begin, end = words_[c.first + c.n - 1].end;
+    const auto same = [&](Kind kind) { return marks_.find({begin, static_cast<int>(kind)}); };
+    auto at = same(c.kind);
+    if (at == marks_.end() || at->second.end != end) {
+      const bool beside = is_beside(c.kind, begin, end);
+      if (!beside && std::any_of(taken_.begin() + c.first, taken_.begin() + c.first + c.n,
+                                 [](bool t) { return t; }))
+        return;
+      at =
+          marks_
+              .emplace(std::pair(begin, static_cast<int>(c.kind)), QuestionMark{c.kind, begin, end})
+              .first;
+      std::fill(taken_.begin() + c.first, taken_.begin() + c.first + c.n, true);
+    }
+    QuestionMark& mark = at->second;
+    if (std::find(mark.columns.begin(), mark.columns.end(), c.column) != mark.columns.end()) return;
+    if (c.kind == Kind::kValue) {
+      if (mark.literals.empty())
+        mark.literals.push_back(
+            {MarkedLiteral::Kind::kText, sql_literal(std::string(c.value)), std::string(c.value)});
+      if (mark.literals[0].bare != c.value) return;  // "north" beside "North": the first
+    }
+    mark.columns.push_back(c.column);
+  }
+
+  // A column's name, or a part of one, that is a value too.
+  bool is_beside(Kind kind, size_t begin, size_t end) const {
+    const auto has = [&](Kind k) {
+      const auto at = marks_.find({begin, static_cast<int>(k)});
+      return at != marks_.end() && at->second.end == end;
+    };
+    if (kind == Kind::kValue) return has(Kind::kColumn);
+    return kind != Kind::kAkin && has(Kind::kValue) && !has(Kind::kColumn);
+  }
+
+  std::string_view question_;
+  const std::vector<QuestionWord>& words_;
+  std::vector<bool> taken_;
+  std::map<std::pair<size_t, int>, QuestionMark> marks_;  // by place and kind
+};
+
+}  // namespace
+
+std::vector<QuestionMark> question_marks(const Database& database, std::string_view question) {
+  const std::vector<QuestionWord> words = question_words(question);
+  const QuestionPhrases phrases(words);
+  std::vector<Candidate> candidates;
+  for (const SqlTable& t : database.tables()) {
+    for (const SqlColumn& c : t.columns) {
+      add_column(c, words, candidates);
+      add_akin(c, words, candidates);
+      add_values(c, question, phrases, candidates);
+    }
+  }
+  MarkChooser chooser(question, words);
+  chooser.choose(std::move(candidates));
+  std::vector<QuestionMark> literals;
+  for (QuestionMark& l : question_literals(question, words))
+    if (chooser.is_free(l.begin, l.end)) literals.push_back(std::move(l));
+  std::vector<QuestionMark> marks = chooser.take();
+  marks.insert(marks.end(), literals.begin(), literals.end());
+  std::stable_sort(marks.begin(), marks.end(),
+                   [](const QuestionMark& a, const QuestionMark& b) { return a.begin < b.begin; });
+  return marks;
+}
+
+}  // namespace fathom
