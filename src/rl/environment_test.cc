@@ -71,15 +71,13 @@ TEST(Environments, ProblemsOfTrainingAreInNoOtherSplit) {
   }
 }
 
-// The label at the end of the column's line in a short prompt; "none" where it has no line.
+// The label behind the column's words in a short prompt; "none" where it has no line.
 std::string label_in_prompt(const std::string& prompt, const std::string& words) {
-  for (const char* const type : {"integer", "real", "boolean", "date", "datetime", "text"}) {
-    const size_t line = prompt.find(fmt::format("\n {} {}: ", words, type));
-    if (line == prompt.npos) continue;
-    const size_t end = prompt.find('\n', line + 1), label = prompt.rfind(" = ", end) + 3;
-    return prompt.substr(label, end - label);
-  }
-  return "none";
+  const std::string line = fmt::format("\n {} = ", words);
+  const size_t at = prompt.find(line);
+  if (at == prompt.npos) return "none";
+  const size_t label = at + line.size();
+  return prompt.substr(label, prompt.find(' ', label) - label);
 }
 
 TEST(Lookup, EachAskedNameIsAnsweredByTheLabelBehindItOrByNone) {

@@ -2,9 +2,6 @@
 #include "toolbox/question_marks.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <map>
-#include <unordered_map>
 
 #include "toolbox/date_text_impl.h"
 #include "toolbox/question_words_impl.h"
@@ -114,70 +111,62 @@ bool goes_first(const Candidate& a, const Candidate& b) {
 
 class MarkChooser {
  public:
-  MarkChooser(std::string_view question, const std::vector<QuestionWord>& words)
-      : question_(question), words_(words), taken_(words.size()) {}
+  explicit MarkChooser(const std::vector<QuestionWord>& words) : words_(words) {}
 
   void choose(std::vector<Candidate> all) {
     std::stable_sort(all.begin(), all.end(), goes_first);
     for (const Candidate& c : all) add(c);
-    std::erase_if(marks_, [](const auto& m) {
-      return !m.second.is_certain() && m.second.columns.size() > kMaxPartColumns;
+    std::erase_if(marks_, [](const QuestionMark& m) {
+      return !m.is_certain() && m.columns.size() > kMaxPartColumns;
     });
   }
 
-  bool is_free(size_t begin, size_t end) const {
-    return std::none_of(marks_.begin(), marks_.end(), [&](const auto& m) {
-      return m.second.begin < end && begin < m.second.end;
-    });
+  void add_where_free(QuestionMark mark) {
+    const auto overlaps = [&](const QuestionMark& m) {
+      return m.begin < mark.end && mark.begin < m.end;
+    };
+    if (std::none_of(marks_.begin(), marks_.end(), overlaps)) marks_.push_back(std::move(mark));
   }
 
   std::vector<QuestionMark> take() {
-    std::vector<QuestionMark> out;
-    for (auto& [key, mark] : marks_) out.push_back(std::move(mark));
-    return out;
+    std::stable_sort(marks_.begin(), marks_.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.begin, a.kind) < std::pair(b.begin, b.kind);
+    });
+    return std::move(marks_);
   }
 
  private:
   void add(const Candidate& c) {
     const size_t begin = words_[c.first].begin, end = words_[c.first + c.n - 1].end;
-    const auto same = [&](Kind kind) { return marks_.find({begin, static_cast<int>(kind)}); };
-    auto at = same(c.kind);
-    if (at == marks_.end() || at->second.end != end) {
-      const bool beside = is_beside(c.kind, begin, end);
-      if (!beside && std::any_of(taken_.begin() + c.first, taken_.begin() + c.first + c.n,
-                                 [](bool t) { return t; }))
+    for (QuestionMark& m : marks_) {
+      if (m.end <= begin || end <= m.begin) continue;
+      if (m.begin != begin || m.end != end) return;
+      if (m.kind == c.kind) {
+        if (std::find(m.columns.begin(), m.columns.end(), c.column) != m.columns.end()) return;
+        if (c.kind != Kind::kValue || m.literals[0].bare == c.value) {
+          m.columns.push_back(c.column);
+          return;
+        }
+      } else if (!may_stand_beside(c.kind, m.kind)) {
         return;
-      at =
-          marks_
-              .emplace(std::pair(begin, static_cast<int>(c.kind)), QuestionMark{c.kind, begin, end})
-              .first;
-      std::fill(taken_.begin() + c.first, taken_.begin() + c.first + c.n, true);
+      }
     }
-    QuestionMark& mark = at->second;
-    if (std::find(mark.columns.begin(), mark.columns.end(), c.column) != mark.columns.end()) return;
+    QuestionMark mark{c.kind, begin, end, {c.column}, {}};
     if (c.kind == Kind::kValue) {
-      if (mark.literals.empty())
-        mark.literals.push_back(
-            {MarkedLiteral::Kind::kText, sql_literal(std::string(c.value)), std::string(c.value)});
-      if (mark.literals[0].bare != c.value) return;  // "north" beside "North": the first
+      const std::string value(c.value);
+      mark.literals.push_back({MarkedLiteral::Kind::kText, sql_literal(value), value});
     }
-    mark.columns.push_back(c.column);
+    marks_.push_back(std::move(mark));
   }
 
-  // A column's name, or a part of one, that is a value too.
-  bool is_beside(Kind kind, size_t begin, size_t end) const {
-    const auto has = [&](Kind k) {
-      const auto at = marks_.find({begin, static_cast<int>(k)});
-      return at != marks_.end() && at->second.end == end;
-    };
-    if (kind == Kind::kValue) return has(Kind::kColumn);
-    return kind != Kind::kAkin && has(Kind::kValue) && !has(Kind::kColumn);
+  // Words that name a column, or are part of its name, may be a value too.
+  static bool may_stand_beside(Kind added, Kind known) {
+    if (added == Kind::kValue) return known == Kind::kColumn;
+    return added != Kind::kAkin && known == Kind::kValue;
   }
 
-  std::string_view question_;
   const std::vector<QuestionWord>& words_;
-  std::vector<bool> taken_;
-  std::map<std::pair<size_t, int>, QuestionMark> marks_;  // by place and kind
+  std::vector<QuestionMark> marks_;
 };
 
 }  // namespace
@@ -193,16 +182,10 @@ std::vector<QuestionMark> question_marks(const Database& database, std::string_v
       add_values(c, question, phrases, candidates);
     }
   }
-  MarkChooser chooser(question, words);
+  MarkChooser chooser(words);
   chooser.choose(std::move(candidates));
-  std::vector<QuestionMark> literals;
-  for (QuestionMark& l : question_literals(question, words))
-    if (chooser.is_free(l.begin, l.end)) literals.push_back(std::move(l));
-  std::vector<QuestionMark> marks = chooser.take();
-  marks.insert(marks.end(), literals.begin(), literals.end());
-  std::stable_sort(marks.begin(), marks.end(),
-                   [](const QuestionMark& a, const QuestionMark& b) { return a.begin < b.begin; });
-  return marks;
+  for (QuestionMark& l : question_literals(question, words)) chooser.add_where_free(std::move(l));
+  return chooser.take();
 }
 
 }  // namespace fathom

@@ -83,8 +83,10 @@ TEST(QuestionMarks, ValuesStandBesideColumnsAndNumbers) {
             (Texts{"new-york=region:'New York'", "north=region:'North'"}));
   EXPECT_EQ(marks(*db, "all open sales in grade A"),
             (Texts{"open=open", "open=open:'open'", "grade=grade", "A=grade:'A'"}));
-  EXPECT_EQ(marks(*marked_table("sky,rain mm,sex\nsun,1,M\nrain,2,F\n"), "rain, and I'm M"),
-            (Texts{"rain~rain mm", "rain=sky:'rain'", "M=sex:'M'"}));
+  EXPECT_EQ(marks(*marked_table("sky,rain mm,sex\nsun,1,M\nrain,2,F\n"), "rain, and I'm m"),
+            (Texts{"rain~rain mm", "rain=sky:'rain'", "m=sex:'M'"}));
+  EXPECT_EQ(marks(*marked_table("n,by,to\n1,ann,ANN\n2,ANN,bob\n"), "ann"),
+            (Texts{"ann=by:'ann'", "ann=to:'ANN'"}));
   EXPECT_EQ(marks(*marked_table("n,code\n1,x\n2,H1\n"), "in 2024 with H1"),
             (Texts{"2024:2024", "H1=code:'H1'"}));
 }

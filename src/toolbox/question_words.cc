@@ -107,13 +107,15 @@ std::vector<QuestionPhrases::Place> QuestionPhrases::find(std::string_view quest
     at = singular_.find(stems_of(question_words(key)));
     if (at == singular_.end()) return {};
   }
-  if (key.size() > 1 && !is_frequent_word(key)) return at->second;
   std::vector<Place> places;
   for (const Place& p : at->second) {
     const QuestionWord& w = words_[p.first];
-    if (p.first > 0 && question.substr(w.begin, w.end - w.begin) == value &&
-        ascii_lower(value) != value)
-      places.push_back(p);
+    const bool is_tail =
+        p.first > 0 && words_[p.first - 1].end + 1 == w.begin && question[w.begin - 1] == '\'';
+    if (is_tail && key.size() <= 2) continue;
+    const bool as_written = p.first > 0 && ascii_lower(value) != value &&
+                            question.substr(w.begin, w.end - w.begin) == value;
+    if (as_written || !is_frequent_word(key)) places.push_back(p);
   }
   return places;
 }

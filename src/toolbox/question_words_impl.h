@@ -35,8 +35,9 @@ class QuestionPhrases {
     size_t first, n;  // words
   };
   /// Where the question has the value: letter case, punctuation and the plural aside; where it has
-  /// it in the singular or plural of the table, only there. A letter or a frequent word of English
-  /// counts only as it is written, not in lower case, and not as the question's first word.
+  /// it in the singular or plural of the table, only there. A frequent word of English counts only
+  /// as it is written, not in lower case, and not as the question's first word; the m of "I'm"
+  /// never.
   std::vector<Place> find(std::string_view question, std::string_view value) const;
 
  private:
