@@ -39,6 +39,8 @@ ordered_json analysis_json(const AnalysisAnswer& answer) {
           {"tokens", answer.n_tokens},
           {"prompt_tokens", answer.n_prompt},
           {"turns", answer.turns},
+          {"samples", answer.n_samples},
+          {"agreeing", answer.n_agreeing},
           {"seconds", answer.seconds}};
 }
 

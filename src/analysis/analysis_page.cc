@@ -28,6 +28,9 @@ PageSection answer_section(const AnalysisAnswer& answer) {
   PageSection section;
   section.title = cell_text(answer.question, 300);
   section.paragraphs = {answer.ok() ? answer.answer : "No answer: " + cell_text(answer.error)};
+  if (answer.n_samples > 1)
+    section.notes = {
+        fmt::format("{} of {} samples of the model agree.", answer.n_agreeing, answer.n_samples)};
   if (answer.sql.empty()) return section;
   section.code = block_text(answer.sql);
   if (const auto chart = choose_chart(answer.columns, answer.result)) {
@@ -39,8 +42,9 @@ PageSection answer_section(const AnalysisAnswer& answer) {
   }
   if (!answer.result.rows.empty()) section.tables = {page_table(answer)};
   if (answer.result.rows.size() > kPageRows)
-    section.notes = {fmt::format("The first {} of {} rows.", kPageRows,
-                                 people_integer(static_cast<int64_t>(answer.result.rows.size())))};
+    section.notes.push_back(
+        fmt::format("The first {} of {} rows.", kPageRows,
+                    people_integer(static_cast<int64_t>(answer.result.rows.size()))));
   return section;
 }
 

@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "analysis/answer_text.h"
 #include "analysis/cell_text.h"
 #include "analysis/result_columns.h"
+#include "toolbox/result_compare.h"
 
 namespace fathom {
 namespace {
@@ -15,7 +18,6 @@ namespace {
 constexpr size_t kMaxQuestionBytes = 4000, kFewestSchemaBytes = 400;
 
 void add_figures(AnalysisAnswer& answer, const Completion& c) {
-  ++answer.turns;
   answer.n_prompt += c.n_prompt - c.n_reused;
   answer.n_tokens += c.n_generated;
   answer.n_computed += c.n_computed;
@@ -69,6 +71,38 @@ class NamedThought {
   const Answerer::OnPiece& on_piece_;
   std::string held_;
 };
+
+/// What a completion comes to, to be compared with what others do: that it declines, or a result.
+struct Ballot {
+  bool valid = false, declined = false;
+  std::string sql;
+  std::optional<QueryResult> result;  // none where the query takes long
+
+  bool agrees_with(const Ballot& o) const {
+    if (!valid || !o.valid || declined || o.declined) return valid && declined && o.declined;
+    if (sql == o.sql) return true;
+    return result.has_value() && o.result.has_value() && same_result(*result, *o.result);
+  }
+};
+
+/// A query that takes longer than this is told by its text alone.
+constexpr int64_t kBallotSteps = 20'000'000;
+
+Ballot ballot_of(Database& database, const TableAnswer& written, const TableLabels& labels) {
+  Ballot b;
+  b.declined = written.declined();
+  b.valid = b.declined;
+  if (b.declined || written.sql.empty()) return b;
+  b.sql = labels.sql(written.sql);
+  auto result = database.query(b.sql, {.max_steps = kBallotSteps, .max_seconds = 1});
+  if (result.ok()) {
+    b.valid = !is_empty_result(result.value());
+    b.result = std::move(result).value();
+  } else {
+    b.valid = result.message().find("steps") != std::string::npos;
+  }
+  return b;
+}
 
 /// What a model said, without its thought: so it stands in the next turn's history.
 std::string said(const std::string& completion) {
@@ -132,6 +166,35 @@ Analyst::Next Analyst::take(AnalysisAnswer& answer, const TableAnswer& written,
   return Next::kAgain;
 }
 
+/// Of several completions the one whose result most of them have.
+Result<Completion> Analyst::elected(std::span<const ChatMessage> messages,
+                                    const TableLabels& labels, const Answerer::OnPiece& on_piece,
+                                    AnalysisAnswer& answer) {
+  FATHOM_ASSIGN_OR_RETURN(std::vector<Completion> all,
+                          answerer_.complete_several(messages, options_.n_samples, on_piece));
+  std::vector<Ballot> ballots;
+  for (const Completion& c : all)
+    ballots.push_back(c.end == Completion::End::kDone
+                          ? ballot_of(*database_, read_table_answer(c.text), labels)
+                          : Ballot());
+  size_t best = 0;
+  int64_t most = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const int64_t n = std::count_if(ballots.begin(), ballots.end(),
+                                    [&](const Ballot& b) { return ballots[i].agrees_with(b); });
+    if (n > most) {
+      most = n;
+      best = i;
+    }
+  }
+  answer.n_samples = static_cast<int>(all.size());
+  answer.n_agreeing = static_cast<int>(std::max<int64_t>(most, 1));
+  for (size_t i = 0; i < all.size(); ++i)
+    if (i != best) add_figures(answer, all[i]);
+  for (const TextPiece& piece : all[best].pieces) on_piece(piece);
+  return std::move(all[best]);
+}
+
 Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEvents& events) {
   const auto start = std::chrono::steady_clock::now();
   AnalysisAnswer answer;
@@ -151,8 +214,12 @@ Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEve
       if (!fits) break;
       if (events.on_failed) events.on_failed(answer.failed.back());
     }
-    FATHOM_ASSIGN_OR_RETURN(const Completion completion, answerer_.complete(messages, on_piece));
+    const bool elects = answer.turns == 0 && options_.n_samples > 1;
+    FATHOM_ASSIGN_OR_RETURN(const Completion completion,
+                            elects ? elected(messages, labels, on_piece, answer)
+                                   : answerer_.complete(messages, on_piece));
     thought.finish();
+    ++answer.turns;
     add_figures(answer, completion);
     if (completion.end == Completion::End::kStopped) {
       answer.stopped = true;

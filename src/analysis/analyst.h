@@ -21,11 +21,16 @@
 
 namespace fathom {
 
+inline constexpr int kMaxSamples = 64;
+
 struct AnalystOptions {
   TaskPrompt prompt = TaskPrompt::kFull;
   SchemaTextOptions schema = {};
   QueryLimits limits = {.max_seconds = 30};  // a person waits; a million rows take a second or two
-  int n_turns = 3;                           // most completions for one question
+  int n_turns = 3;  // most completions for one question, one after the other
+  /// Completions of the first turn: the answer is the one whose result most of them have (Wang et
+  /// al. 2022, self-consistency), of as many the first. 1: the model's likeliest answer alone.
+  int n_samples = 1;
 };
 
 /// A turn of the model that led to no answer.
@@ -46,6 +51,7 @@ struct AnalysisAnswer {
   bool stopped = false;  // on_piece ended it
   std::vector<FailedTurn> failed = {};
   int turns = 0;
+  int n_samples = 1, n_agreeing = 1;      // completions of the first turn; those with its result
   double seconds = 0;                     // from the question to the answer
   int64_t n_prompt = 0, n_tokens = 0;     // of all turns: read (without those reused), written
   int64_t n_computed = 0, n_decoded = 0;  // as Completion counts them
@@ -83,6 +89,8 @@ class Analyst {
       : answerer_(answerer), options_(std::move(options)), database_(std::move(database)) {}
   Result<std::string> fitting_prompt(std::string_view question);
   enum class Next { kAnswered, kAgain };
+  Result<Completion> elected(std::span<const ChatMessage> messages, const TableLabels& labels,
+                             const Answerer::OnPiece& on_piece, AnalysisAnswer& answer);
   /// written: its SQL in the tables' names.
   Next take(AnalysisAnswer& answer, const TableAnswer& written, std::string& feedback);
 

@@ -33,8 +33,18 @@ class ScriptedAnswerer : public Answerer {
       if (c.end == Completion::End::kStopped) return c;
     }
     for (const TextPiece& piece : splitter.finish()) on_piece(piece);
+    c.pieces = ThinkSplitter(true).push(text);
     if (endless) c.end = Completion::End::kLength;
     return c;
+  }
+  Result<std::vector<Completion>> complete_several(std::span<const ChatMessage> messages, int n,
+                                                   const OnPiece& on_piece) override {
+    std::vector<Completion> all;
+    for (int i = 0; i < n; ++i) {
+      FATHOM_ASSIGN_OR_RETURN(Completion c, complete(messages, on_piece));
+      all.push_back(std::move(c));
+    }
+    return all;
   }
   Result<bool> fits(std::span<const ChatMessage> messages) override {
     size_t n = 0;
@@ -92,6 +102,32 @@ TEST_F(AnalystTest, AQuestionBecomesAQueryAndItsResultTheAnswer) {
   EXPECT_EQ(model_.seen[0][0].role, "user");
   EXPECT_NE(model_.seen[0][0].content.find("which region sold most?"), std::string::npos);
   EXPECT_NE(model_.seen[0][0].content.find("sales"), std::string::npos);
+}
+
+TEST_F(AnalystTest, OfSeveralSamplesTheResultThatMostHaveIsTheAnswer) {
+  analyst_ = Analyst::create(model_, {.n_samples = 5}).value();
+  load("sales.csv", kSales);
+  const std::string one = "a</think>\nSELECT SUM(price) FROM sales";
+  const std::string same = "b</think>\nSELECT SUM(price) FROM sales WHERE year > 2000";
+  const std::string other = "c</think>\nSELECT COUNT(*) FROM sales";
+  const AnalysisAnswer a =
+      ask({other, one, "d</think>\nSELECT nothing", "CANNOT: no column for x", same});
+  EXPECT_EQ(a.sql, "SELECT SUM(price) FROM sales");
+  EXPECT_EQ(a.n_samples, 5);
+  EXPECT_EQ(a.n_agreeing, 2);
+  EXPECT_EQ(a.turns, 1);
+  EXPECT_EQ(analysis_json(a)["agreeing"], 2);
+  // Of as many the first.
+  EXPECT_EQ(ask({other, one, "e", "f", "g"}).sql, "SELECT COUNT(*) FROM sales");
+  const std::string no = "x</think>\nCANNOT: no column for x", y = "x</think>\nCANNOT: y";
+  EXPECT_TRUE(ask({other, no, one, y, "h"}).declined);
+  // None is worth anything: the first goes through the usual turns.
+  model_.script = {"1", "2", "3", "4", "5", one};
+  model_.seen.clear();
+  const auto b = analyst_->ask("which?").value();
+  EXPECT_EQ(b.sql, "SELECT SUM(price) FROM sales");
+  EXPECT_EQ(b.turns, 2);
+  EXPECT_EQ(b.n_agreeing, 1);
 }
 
 TEST_F(AnalystTest, LabelsOfTheShortPromptAreReadAndShownAsNames) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "engine/think_splitter.h"
@@ -17,6 +18,7 @@ struct Completion {
   /// kLength: the limit of tokens or the context ended it; kStopped: on_piece did.
   enum class End { kDone, kLength, kStopped };
   std::string text;  // as the model wrote it, after the prompt's "<think>" where that has one
+  std::vector<TextPiece> pieces;  // the same as it streamed
   End end = End::kDone;
   int64_t n_prompt = 0, n_reused = 0;  // tokens; reused: those that were in the cache
   int64_t n_generated = 0;
@@ -33,6 +35,11 @@ class Answerer {
   /// `messages` end with the user's. Error: the prompt does not fit, or the model failed.
   virtual Result<Completion> complete(std::span<const ChatMessage> messages,
                                       const OnPiece& on_piece) = 0;
+  /// complete(), and n - 1 completions more, drawn from the model's own distribution (temperature
+  /// 1). The figures of those that ran side by side stand in the first. on_piece gets no text:
+  /// false ends them all. Error: as complete().
+  virtual Result<std::vector<Completion>> complete_several(std::span<const ChatMessage> messages,
+                                                           int n, const OnPiece& on_piece) = 0;
   /// Whether a prompt of these messages leaves room for an answer.
   virtual Result<bool> fits(std::span<const ChatMessage> messages) = 0;
 };

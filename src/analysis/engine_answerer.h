@@ -5,11 +5,12 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "analysis/analyst.h"
 #include "analysis/answerer.h"
 #include "engine/engine.h"
 #include "engine/sequence.h"
-#include "toolbox/table_task.h"
 
 namespace fathom {
 
@@ -26,6 +27,8 @@ class EngineAnswerer : public Answerer {
                                                         EngineAnswererOptions options);
   Result<Completion> complete(std::span<const ChatMessage> messages,
                               const OnPiece& on_piece) override;
+  Result<std::vector<Completion>> complete_several(std::span<const ChatMessage> messages, int n,
+                                                   const OnPiece& on_piece) override;
   Result<bool> fits(std::span<const ChatMessage> messages) override;
 
  private:
@@ -40,10 +43,11 @@ class EngineAnswerer : public Answerer {
   ChatTemplate template_;
   GenerationOptions generation_;
   Sequence sequence_;
+  std::vector<std::unique_ptr<Sequence>> others_;  // of complete_several
 };
 
-/// How tables are put to the model of this directory: kShort where its fathom.json says
-/// {"table_prompt": "short"}, else kFull. Error: a fathom.json that says neither short nor full.
-Result<TaskPrompt> table_prompt_of(const std::filesystem::path& model_directory);
+/// How this directory's model is asked about tables, by its fathom.json: {"table_prompt": "short",
+/// "samples": 8}. Without it, kFull and 1. Error: a fathom.json that says something else.
+Result<AnalystOptions> analyst_options_of(const std::filesystem::path& model_directory);
 
 }  // namespace fathom

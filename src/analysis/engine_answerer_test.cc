@@ -68,6 +68,30 @@ TEST_F(EngineAnswererTest, TheListenerStopsIt) {
   EXPECT_EQ(c.value().end, Completion::End::kStopped);
 }
 
+TEST_F(EngineAnswererTest, SeveralCompletionsReadThePromptOnce) {
+  const int64_t n_prompt = prompt_tokens();
+  force("think\n</think>\nSELECT 1", n_prompt);
+  const auto a = answerer();
+  const auto all = a->complete_several(kMessages, 3, [](const TextPiece&) { return true; });
+  ASSERT_TRUE(all.ok()) << all.message();
+  ASSERT_EQ(all.value().size(), 3u);
+  for (const Completion& c : all.value()) {
+    EXPECT_EQ(c.text, "think\n</think>\nSELECT 1");
+    EXPECT_EQ(c.end, Completion::End::kDone);
+    ASSERT_GE(c.pieces.size(), 3u);
+    EXPECT_EQ(c.pieces[0].kind, TextKind::kThought);
+  }
+  EXPECT_EQ(all.value()[0].n_generated, 3 * 24);
+  EXPECT_EQ(all.value()[0].n_prompt, n_prompt);
+  // The prompt once, its last token for each, and each token but the last of each.
+  EXPECT_EQ(all.value()[0].n_computed, n_prompt + 2 + 3 * 23);
+  EXPECT_EQ(a->complete_several(kMessages, 2, [](const TextPiece&) { return true; }).value().size(),
+            2u);
+  const auto stopped = a->complete_several(kMessages, 3, [](const TextPiece&) { return false; });
+  ASSERT_TRUE(stopped.ok());
+  EXPECT_EQ(stopped.value()[0].end, Completion::End::kStopped);
+}
+
 TEST_F(EngineAnswererTest, WhatPromptsShareIsReadOnce) {
   const auto a = answerer(3);
   const auto ignore = [](const TextPiece&) { return true; };
@@ -93,19 +117,22 @@ TEST_F(EngineAnswererTest, ABaseModelIsRefusedByName) {
   EXPECT_NE(a.message().find("base model"), std::string::npos) << a.message();
 }
 
-TEST(TablePromptOf, TheModelsFileDecides) {
+TEST(AnalystOptionsOf, TheModelsFileDecides) {
   const auto root =
       std::filesystem::path(testing::TempDir()) / ("fathom-prompt-" + std::to_string(getpid()));
   std::filesystem::create_directories(root);
-  EXPECT_EQ(table_prompt_of(root).value(), TaskPrompt::kFull);
+  EXPECT_EQ(analyst_options_of(root).value().prompt, TaskPrompt::kFull);
+  EXPECT_EQ(analyst_options_of(root).value().n_samples, 1);
   const auto with = [&](const char* text) {
     EXPECT_TRUE(write_file_atomic(root / "fathom.json", text).ok());
-    return table_prompt_of(root);
+    return analyst_options_of(root);
   };
-  EXPECT_EQ(with("{\"table_prompt\": \"short\"}").value(), TaskPrompt::kShort);
-  EXPECT_EQ(with("{\"table_prompt\": \"full\"}").value(), TaskPrompt::kFull);
-  EXPECT_EQ(with("{}").value(), TaskPrompt::kFull);
-  for (const char* bad : {"", "[]", "{\"table_prompt\": 3}", "{\"table_prompt\": \"brief\"}"})
+  EXPECT_EQ(with("{\"table_prompt\": \"short\"}").value().prompt, TaskPrompt::kShort);
+  EXPECT_EQ(with("{\"table_prompt\": \"full\"}").value().prompt, TaskPrompt::kFull);
+  EXPECT_EQ(with("{}").value().prompt, TaskPrompt::kFull);
+  EXPECT_EQ(with("{\"samples\": 8}").value().n_samples, 8);
+  for (const char* bad : {"", "[]", "{\"table_prompt\": 3}", "{\"table_prompt\": \"brief\"}",
+                          "{\"samples\": 0}", "{\"samples\": 1.5}", "{\"samples\": \"8\"}"})
     EXPECT_FALSE(with(bad).ok()) << bad;
   std::filesystem::remove_all(root);
 }

@@ -89,6 +89,9 @@ void AnalysisPrinter::print(const AnalysisAnswer& answer) {
   }
   if (!answer.sql.empty()) fmt::print("{}\n\n", indented(block_text(answer.sql)));
   print_result(answer);
+  if (answer.n_samples > 1)
+    print_dim(fmt::format("{} of {} samples agree\n", answer.n_agreeing, answer.n_samples));
+  std::fflush(stdout);
 }
 
 }  // namespace fathom

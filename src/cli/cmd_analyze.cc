@@ -24,7 +24,7 @@ struct AnalyzeFlags {
   std::string chat_template, prompt, header = "guess", delimiter, ragged = "refuse", svg, html;
   int64_t max_rows = 20;
   double watts = 0;
-  int n_turns = 3;
+  int n_turns = 3, n_samples = 0;
   bool json = false, no_think = false;
 };
 
@@ -46,10 +46,13 @@ Result<TableFileOptions> table_options(const AnalyzeFlags& flags) {
   return options;
 }
 
-Result<TaskPrompt> chosen_prompt(const AnalyzeFlags& flags, const Engine& engine) {
-  if (flags.prompt == "short") return TaskPrompt::kShort;
-  if (flags.prompt == "full") return TaskPrompt::kFull;
-  return table_prompt_of(engine.where());
+Result<AnalystOptions> analyst_options(const AnalyzeFlags& flags, const Engine& engine) {
+  FATHOM_ASSIGN_OR_RETURN(AnalystOptions options, analyst_options_of(engine.where()));
+  if (flags.prompt == "short") options.prompt = TaskPrompt::kShort;
+  if (flags.prompt == "full") options.prompt = TaskPrompt::kFull;
+  if (flags.n_samples > 0) options.n_samples = flags.n_samples;
+  options.n_turns = flags.n_turns;
+  return options;
 }
 
 /// Greedy unless the user or the model's own file says otherwise: a query is right or wrong.
@@ -75,13 +78,12 @@ Result<int> analyze(const AnalyzeFlags& flags) {
   ModelFlags model = flags.generation.model;
   if (model.model.empty() && find_model(kAnswering).ok()) model.model = kAnswering;
   FATHOM_ASSIGN_OR_RETURN(const auto engine, open_engine(model));
-  FATHOM_ASSIGN_OR_RETURN(const TaskPrompt prompt, chosen_prompt(flags, *engine));
+  FATHOM_ASSIGN_OR_RETURN(const AnalystOptions how, analyst_options(flags, *engine));
   FATHOM_ASSIGN_OR_RETURN(
       const auto answerer,
-      EngineAnswerer::create(*engine,
-                             {flags.chat_template, analyze_generation(flags, *engine, prompt)}));
-  FATHOM_ASSIGN_OR_RETURN(const auto analyst,
-                          Analyst::create(*answerer, {.prompt = prompt, .n_turns = flags.n_turns}));
+      EngineAnswerer::create(
+          *engine, {flags.chat_template, analyze_generation(flags, *engine, how.prompt)}));
+  FATHOM_ASSIGN_OR_RETURN(const auto analyst, Analyst::create(*answerer, how));
   for (const std::string& file : flags.files) {
     FATHOM_ASSIGN_OR_RETURN(const LoadedFile loaded, analyst->load(file, file_options));
     print_notes(loaded.notes);
@@ -140,6 +142,10 @@ void add_answer_flags(CLI::App& sub, AnalyzeFlags& flags) {
              "Most tokens of prompt and answer; 0: what the model was made for (default: 0)");
   add_number(sub, "--turns", flags.n_turns, 1, 20, "N",
              "Most tries of the model, which sees the error of the last one (default: 3)");
+  add_number(
+      sub, "--samples", flags.n_samples, 1, kMaxSamples, "N",
+      "Answers of the model to each question; the one whose result most of them have is taken "
+      "(default: as the model's fathom.json says, or 1)");
   add_choice(sub, "--prompt", flags.prompt, {"short", "full"},
              "How tables are put to the model: short for a model that was trained on it, full with "
              "instructions for others (default: as the model's fathom.json says, or full)");

@@ -46,6 +46,7 @@ Json eval_row_json(const EvaluateRow& r, int64_t k) {
   if (k > 1) {
     j["k"] = k;
     j["pass_k"] = eval_share_json(r.pass_k);
+    j["majority"] = eval_share_json(r.majority);
     j["sampled_pass_1"] = r.sampled_pass_1;
   }
   return j;
@@ -57,17 +58,25 @@ std::string eval_share_text(const ShareOf& s) {
 }
 
 void print_rows(const std::vector<EvaluateRow>& rows, const EvaluateOptions& how) {
-  const std::string pass_k = how.n_samples > 1 ? fmt::format("pass@{} %", how.n_samples) : "";
-  fmt::print("{:<12} {:<16} {:>5}  {:<18} {:<18} {:<18} {:>6}\n", "environment", "split", "n",
-             "pass@1 %", pass_k, "right to decline %", "tokens");
+  const bool several = how.n_samples > 1;
+  const auto k_columns = [&](const std::string& majority, const std::string& pass_k) {
+    return several ? fmt::format("{:<18} {:<18} ", majority, pass_k) : "";
+  };
+  fmt::print(
+      "{:<12} {:<16} {:>5}  {:<18} {}{:<18} {:>6}\n", "environment", "split", "n", "pass@1 %",
+      k_columns(fmt::format("maj@{} %", how.n_samples), fmt::format("pass@{} %", how.n_samples)),
+      "right to decline %", "tokens");
   for (const EvaluateRow& r : rows) {
-    fmt::print("{:<12} {:<16} {:>5}  {:<18} {:<18} {:<18} {:>6.1f}\n", r.environment,
+    fmt::print("{:<12} {:<16} {:>5}  {:<18} {}{:<18} {:>6.1f}\n", r.environment,
                split_name(r.split), r.pass_1.n, eval_share_text(r.pass_1),
-               how.n_samples > 1 ? eval_share_text(r.pass_k) : "",
+               k_columns(eval_share_text(r.majority), eval_share_text(r.pass_k)),
                eval_share_text(r.decline_precision), r.mean_answer_tokens);
   }
   fmt::print("95% intervals (Wilson). pass@1: one answer, temperature {}", how.temp_first);
-  if (how.n_samples > 1) fmt::print("; pass@{}: temperature {}", how.n_samples, how.temp);
+  if (several)
+    fmt::print(
+        "; pass@{0}: temperature {1}; maj@{0}: what most of that answer and {2} samples come to",
+        how.n_samples, how.temp, how.n_samples - 1);
   fmt::print(".\n");
 }
 

@@ -22,7 +22,7 @@ using OrderedJson = nlohmann::ordered_json;
 struct EvalQuestionsArguments {
   ModelFlags model;
   std::string set, prompt, answers;
-  int n_turns = 3;
+  int n_turns = 3, n_samples = 0;
   int64_t max_answer_tokens = 256;
   bool json = false;
 };
@@ -56,19 +56,28 @@ void print_scores(const QuestionScores& s, bool json) {
 }
 
 OrderedJson verdict_json(const QuestionVerdict& v) {
-  return {{"table", v.asked->table},   {"question", v.asked->question},
-          {"right", v.right},          {"declined", v.answer.declined},
-          {"sql", v.answer.sql},       {"missing", v.answer.missing},
-          {"answer", v.answer.answer}, {"error", v.answer.error},
-          {"wanted", v.asked->right},  {"turns", v.answer.turns}};
+  return {{"table", v.asked->table},
+          {"question", v.asked->question},
+          {"right", v.right},
+          {"declined", v.answer.declined},
+          {"sql", v.answer.sql},
+          {"missing", v.answer.missing},
+          {"answer", v.answer.answer},
+          {"error", v.answer.error},
+          {"wanted", v.asked->right},
+          {"turns", v.answer.turns},
+          {"samples", v.answer.n_samples},
+          {"agreeing", v.answer.n_agreeing}};
 }
 
 Result<QuestionScores> eval_questions(const EvalQuestionsArguments& args) {
   FATHOM_ASSIGN_OR_RETURN(const auto questions, read_question_set(args.set));
   FATHOM_ASSIGN_OR_RETURN(const auto engine, open_engine(args.model));
-  FATHOM_ASSIGN_OR_RETURN(TaskPrompt prompt, table_prompt_of(engine->where()));
+  FATHOM_ASSIGN_OR_RETURN(AnalystOptions how, analyst_options_of(engine->where()));
   if (!args.prompt.empty())
-    prompt = args.prompt == "short" ? TaskPrompt::kShort : TaskPrompt::kFull;
+    how.prompt = args.prompt == "short" ? TaskPrompt::kShort : TaskPrompt::kFull;
+  if (args.n_samples > 0) how.n_samples = args.n_samples;
+  how.n_turns = args.n_turns;
   GenerationOptions generation;
   generation.sampling.temp = 0;
   generation.n_predict = args.max_answer_tokens;
@@ -82,7 +91,7 @@ Result<QuestionScores> eval_questions(const EvalQuestionsArguments& args) {
   int64_t done = 0;
   return ask_question_set(
       std::filesystem::path(args.set).parent_path(), questions,
-      [&] { return Analyst::create(*answerer, {.prompt = prompt, .n_turns = args.n_turns}); },
+      [&] { return Analyst::create(*answerer, how); },
       [&](const QuestionVerdict& v) {
         progress.update(++done, static_cast<int64_t>(questions.size()));
         if (out.is_open())
@@ -103,6 +112,9 @@ std::function<int()> add_eval_questions(CLI::App& sub) {
              "How tables are put to the model (default: as its directory says)");
   sub.add_option("--turns", a->n_turns, "Most attempts at a question (3)")
       ->check(CLI::Range(1, 20));
+  sub.add_option("--samples", a->n_samples,
+                 "Answers to each question, of which most decide (default: as its directory says)")
+      ->check(CLI::Range(1, kMaxSamples));
   sub.add_option("--max-answer-tokens", a->max_answer_tokens, "Most tokens of an attempt (256)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
   sub.add_option("--answers", a->answers, "Write each answer here, one JSON object a line");

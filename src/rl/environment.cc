@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "rl/environments_impl.h"
+#include "rl/plain_answer_impl.h"
 
 namespace fathom {
 namespace {
@@ -54,6 +55,10 @@ const std::vector<std::string>& environment_names() {
     return list;
   }();
   return names;
+}
+
+std::string Environment::outcome(const Problem&, std::string_view completion) const {
+  return read_plain_answer(completion).text;
 }
 
 std::vector<WorkedProblem> Environment::worked(uint64_t seed, int difficulty, Split split,

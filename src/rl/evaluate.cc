@@ -1,6 +1,7 @@
 // See evaluate.h.
 #include "rl/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <set>
@@ -29,6 +30,20 @@ struct Answers {
   std::vector<Score> scores;
 };
 
+// The place of the text that stands there most often, empty ones aside; of as many the first.
+size_t most_frequent(const std::vector<std::string>& texts) {
+  size_t best = 0;
+  int64_t most = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const int64_t n = texts[i].empty() ? 0 : std::count(texts.begin(), texts.end(), texts[i]);
+    if (n > most) {
+      most = n;
+      best = i;
+    }
+  }
+  return best;
+}
+
 class Evaluation {
  public:
   Evaluation(Engine& engine, const ChatFormat& format, const EvaluateOptions& options)
@@ -45,6 +60,7 @@ class Evaluation {
     if (options_.n_samples > 1) {
       FATHOM_ASSIGN_OR_RETURN(const Answers samples, answers(options_.n_samples, options_.temp));
       count_samples(row, samples);
+      count_majority(row, first, samples);
     }
     row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return row;
@@ -125,6 +141,27 @@ class Evaluation {
       ++row.pass_k.n;
     }
     row.sampled_pass_1 = static_cast<double>(n_correct) / static_cast<double>(a.scores.size());
+  }
+
+  // As fathom analyze chooses: the first answer and k - 1 samples, of as many the first.
+  void count_majority(EvaluateRow& row, const Answers& first, const Answers& samples) const {
+    const auto k = static_cast<size_t>(options_.n_samples);
+    std::vector<int> right(posed_.size());
+    parallel_for(static_cast<int64_t>(posed_.size()), [&](int64_t p) {
+      const auto at = static_cast<size_t>(p);
+      std::vector<std::string> outcomes;
+      std::vector<bool> correct;
+      const auto add = [&](const Answers& a, size_t i) {
+        outcomes.push_back(posed_[at].environment->outcome(
+            posed_[at].problem, completion_text(format_.tokenizer(), a.rollouts[i].answer)));
+        correct.push_back(a.scores[i].correct);
+      };
+      add(first, at);
+      for (size_t i = 0; i + 1 < k; ++i) add(samples, at * k + i);
+      right[at] = correct[most_frequent(outcomes)];
+    });
+    row.majority.n = static_cast<int64_t>(posed_.size());
+    for (const int r : right) row.majority.n_hits += r;
   }
 
   Engine& engine_;

@@ -37,6 +37,7 @@ struct EvaluateRow {
   std::string environment;
   Split split = Split::kTrain;
   ShareOf pass_1, pass_k;         // problems solved by the first answer; by any of k samples
+  ShareOf majority;               // by what most of the first answer and k - 1 samples come to
   double sampled_pass_1 = 0;      // mean over the k samples
   ShareOf decline_precision;      // of the declined (first answers), those that should be
   ShareOf decline_recall;         // of those that should be declined, the declined

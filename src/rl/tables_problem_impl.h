@@ -43,6 +43,10 @@ std::string tables_demonstration(const TablesProblem& labelled);
 Score score_tables_answer(const TablesProblem& problem, uint64_t seed, std::string_view completion,
                           const RewardOptions& options);
 
+/// Environment::outcome.
+std::string tables_outcome(const TablesProblem& problem, uint64_t seed,
+                           std::string_view completion);
+
 /// Words and marks of `text`: about a tokenizer's tokens.
 int64_t count_words(std::string_view text);
 /// Of a right answer, by its length; at least 0.

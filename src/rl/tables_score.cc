@@ -2,6 +2,7 @@
 // give the gold's result on both. They differ from the prompt's, and their gold results from each
 // other, so that neither a constant nor a copied row is right.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -244,6 +245,23 @@ Score score_tables_answer(const TablesProblem& p, uint64_t seed, std::string_vie
     score_sql(p, seed, answer, completion, o, score);
   }
   return score;
+}
+
+std::string tables_outcome(const TablesProblem& p, uint64_t seed, std::string_view completion) {
+  const TableAnswer answer = read_table_answer(completion.substr(0, kMaxCompletionBytes));
+  if (answer.declined()) return "declined";
+  if (answer.sql.empty()) return "";
+  const auto database = prompt_database({&p, 1}, seed);
+  const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
+  const Result<QueryResult> found = database->query(labels.sql(answer.sql), kLimits);
+  if (!found.ok() || all_null(found.value())) return "";
+  std::vector<std::string> rows;
+  for (const auto& row : found.value().rows) {
+    std::string& line = rows.emplace_back();
+    for (const SqlValue& v : row) line += value_text(v) + "\x1f";
+  }
+  std::sort(rows.begin(), rows.end());
+  return fmt::format("{}", fmt::join(rows, "\n"));
 }
 
 }  // namespace fathom

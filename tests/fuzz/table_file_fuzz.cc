@@ -1,12 +1,13 @@
 // Any bytes as a CSV, TSV, JSON or JSON Lines file: refused in one sentence, with the database as
-// before, or read into a table whose rows can be counted, shown in a prompt and selected. The first
-// byte chooses the kind of file and the options.
+// before, or read into a table whose rows can be counted, shown in a prompt, asked about and
+// selected. The first byte chooses the kind of file and the options.
 #include <cstdint>
 #include <string_view>
 
 #include "base/check.h"
 #include "toolbox/schema_text.h"
 #include "toolbox/table_file.h"
+#include "toolbox/table_labels.h"
 
 namespace {
 
@@ -33,6 +34,11 @@ void check_table(Database& db, const LoadedFile& file, std::string_view text) {
   }
   const auto prompt = schema_text(db, text.substr(0, 300), {.max_bytes = 2000});
   FATHOM_CHECK(prompt.ok() && prompt.value().size() < 2500);
+  // The file's own words make a question that names columns, values and numbers.
+  const TableLabels labels(db, text.substr(0, 300), 12);
+  FATHOM_CHECK(labels.question().size() < 8000 && labels.literals().size() <= 12);
+  (void)labels.sql(labels.question());
+  (void)labels.plan(labels.with_literals(text.substr(0, 300)));
 }
 
 }  // namespace
