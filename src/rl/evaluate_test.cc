@@ -90,6 +90,38 @@ TEST_F(EvaluateTest, CountsFirstAnswersAndSamplesAndDoesNotDependOnTheSlots) {
   }
 }
 
+TEST_F(EvaluateTest, TheMajorityIsOfWhatAnswersComeTo) {
+  // What comes to nothing has no vote; what comes to the same has one together.
+  class OnlyTheRightCount : public LowBytesEnvironment {
+   public:
+    std::string outcome(const Problem& p, std::string_view text) const override {
+      return score(p, text, {}).correct ? "right" : "";
+    }
+  };
+  class AllAlike : public LowBytesEnvironment {
+   public:
+    std::string outcome(const Problem&, std::string_view) const override { return "x"; }
+  };
+  EvaluateOptions o;
+  o.splits = {Split::kTrain};
+  o.n_problems = 30;
+  o.n_samples = 5;
+  o.temp_first = 1;
+  o.max_answer_tokens = 12;
+  const auto row_of = [&](std::shared_ptr<const Environment> environment) {
+    problems_ = ProblemSet({std::move(environment)});
+    const auto rows = evaluate(o);
+    EXPECT_TRUE(rows.ok()) << rows.message();
+    return rows.value()[0];
+  };
+  const EvaluateRow right = row_of(std::make_shared<OnlyTheRightCount>()),
+                    alike = row_of(std::make_shared<AllAlike>());
+  EXPECT_EQ(right.majority.n, 30);
+  EXPECT_LT(right.pass_1.n_hits, 30);
+  EXPECT_GT(right.majority.n_hits, right.pass_1.n_hits);
+  EXPECT_EQ(alike.majority.n_hits, alike.pass_1.n_hits);
+}
+
 std::vector<std::string> lines_of(const std::filesystem::path& path) {
   const std::string text = read_file(path).value();
   std::vector<std::string> lines;

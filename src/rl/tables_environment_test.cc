@@ -80,6 +80,30 @@ TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
   });
 }
 
+TEST(TablesEnvironment, AnOutcomeIsTheResultOnThePromptsTables) {
+  const auto environment = make_environment("tables").value();
+  size_t n_declined = 0, n_results = 0;
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    const Problem p = environment->sample(seed, 2, Split::kTrain);
+    const std::string right = environment->demonstrate(p);
+    const std::string outcome = environment->outcome(p, right);
+    const size_t at = right.find("</think>\n") + 9;
+    if (right.substr(at).starts_with("CANNOT")) {
+      EXPECT_EQ(outcome, "declined");
+      ++n_declined;
+      continue;
+    }
+    n_results += !outcome.empty();
+    const std::string wrapped = "x</think>\nSELECT * FROM (" + right.substr(at) + ")";
+    EXPECT_EQ(environment->outcome(p, wrapped), outcome);
+    EXPECT_NE(environment->outcome(p, "x</think>\nSELECT 'something else'"), outcome);
+    EXPECT_EQ(environment->outcome(p, "x</think>\nSELECT nothing"), "");
+    EXPECT_EQ(environment->outcome(p, "x</think>\n"), "");
+  }
+  EXPECT_GT(n_declined, 2u);
+  EXPECT_GT(n_results, 40u);
+}
+
 TEST(TablesEnvironment, AProblemIsAFunctionOfItsSeed) {
   std::vector<std::string> first(200), second(200);
   const auto fill = [](std::vector<std::string>& out) {
