@@ -123,14 +123,14 @@ Result<LoadedFile> Analyst::load(const std::filesystem::path& path,
 }
 
 /// The prompt with as much of the tables as leaves room for an answer.
-Result<std::string> Analyst::fitting_prompt(std::string_view question) {
+Result<std::string> Analyst::fitting_prompt(std::string_view question, const TableLabels& labels) {
   if (database_->tables().empty()) return Status::error("a table wanted, none found");
   if (question.size() > kMaxQuestionBytes)
     return Status::error(fmt::format("a question of at most {} bytes wanted, {} found",
                                      kMaxQuestionBytes, question.size()));
   for (SchemaTextOptions schema = options_.schema;; schema.max_bytes /= 2) {
     FATHOM_ASSIGN_OR_RETURN(std::string prompt,
-                            table_question(*database_, question, options_.prompt, schema));
+                            table_question(*database_, question, options_.prompt, labels, schema));
     const ChatMessage message{"user", prompt};
     FATHOM_ASSIGN_OR_RETURN(const bool fits, answerer_.fits({&message, 1}));
     if (fits || schema.max_bytes <= kFewestSchemaBytes) return prompt;
@@ -199,9 +199,9 @@ Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEve
   const auto start = std::chrono::steady_clock::now();
   AnalysisAnswer answer;
   answer.question = question;
-  FATHOM_ASSIGN_OR_RETURN(std::string prompt, fitting_prompt(question));
-  std::vector<ChatMessage> messages = {{"user", std::move(prompt)}};
   const TableLabels labels = prompt_labels(*database_, question, options_.prompt, options_.schema);
+  FATHOM_ASSIGN_OR_RETURN(std::string prompt, fitting_prompt(question, labels));
+  std::vector<ChatMessage> messages = {{"user", std::move(prompt)}};
   NamedThought thought(labels, events.on_piece);
   const auto on_piece = [&](const TextPiece& p) {
     return options_.prompt == TaskPrompt::kShort ? thought(p)

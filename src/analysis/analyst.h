@@ -87,7 +87,7 @@ class Analyst {
  private:
   Analyst(Answerer& answerer, AnalystOptions options, std::unique_ptr<Database> database)
       : answerer_(answerer), options_(std::move(options)), database_(std::move(database)) {}
-  Result<std::string> fitting_prompt(std::string_view question);
+  Result<std::string> fitting_prompt(std::string_view question, const TableLabels& labels);
   enum class Next { kAnswered, kAgain };
   Result<Completion> elected(std::span<const ChatMessage> messages, const TableLabels& labels,
                              const Answerer::OnPiece& on_piece, AnalysisAnswer& answer);

@@ -174,7 +174,8 @@ RepairProblem build_repair(uint64_t seed, int difficulty, Split split) {
       if (found.ok() && !found.value().rows.empty()) continue;
       a->feedback = found.ok() ? table_feedback_empty() : table_feedback_error(found.message());
       r.attempt = *a;
-      Result<std::string> text = table_question(*database, r.tables.question, TaskPrompt::kShort);
+      Result<std::string> text =
+          table_question(*database, r.tables.question, TaskPrompt::kShort, labels, {});
       FATHOM_CHECK(text.ok());
       r.question = std::move(text).value();
       return r;

@@ -173,6 +173,7 @@ class MarkChooser {
 
 std::vector<QuestionMark> question_marks(const Database& database, std::string_view question) {
   const std::vector<QuestionWord> words = question_words(question);
+  if (words.empty()) return {};
   const QuestionPhrases phrases(words);
   std::vector<Candidate> candidates;
   for (const SqlTable& t : database.tables()) {

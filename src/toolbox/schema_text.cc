@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "toolbox/question_words_impl.h"
-#include "toolbox/table_labels.h"
 #include "toolbox/text_impl.h"
 
 namespace fathom {
@@ -148,15 +147,20 @@ std::vector<NamedValue> values_in_question(const Database& database, std::string
   return values;
 }
 
+Result<std::string> labelled_schema_text(Database& database, const TableLabels& labels,
+                                         const SchemaTextOptions& options) {
+  BoundedText text(options.max_bytes);
+  for (const SqlTable& t : database.tables())
+    FATHOM_RETURN_IF_ERROR(add_labelled_table(database, t, labels, options, text));
+  return text.take();
+}
+
 Result<std::string> schema_text(Database& database, std::string_view question,
                                 const SchemaTextOptions& options) {
+  if (options.layout == SchemaLayout::kColumns)
+    return labelled_schema_text(database, TableLabels(database, question, options.max_values),
+                                options);
   BoundedText text(options.max_bytes);
-  if (options.layout == SchemaLayout::kColumns) {
-    const TableLabels labels(database, question, options.max_values);
-    for (const SqlTable& t : database.tables())
-      FATHOM_RETURN_IF_ERROR(add_labelled_table(database, t, labels, options, text));
-    return text.take();
-  }
   for (const SqlTable& t : database.tables())
     FATHOM_RETURN_IF_ERROR(add_table(database, t, options, text));
   add_values(values_in_question(database, question, options.max_values), text);

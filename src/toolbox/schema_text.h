@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "toolbox/sql.h"
+#include "toolbox/table_labels.h"
 
 namespace fathom {
 
@@ -46,6 +47,10 @@ struct SchemaTextOptions {
 /// Else identifiers and values stand as SQL needs them. Error: a table cannot be read.
 Result<std::string> schema_text(Database& database, std::string_view question,
                                 const SchemaTextOptions& options = {});
+
+/// The text of SchemaLayout::kColumns, whatever options.layout says, with these labels.
+Result<std::string> labelled_schema_text(Database& database, const TableLabels& labels,
+                                         const SchemaTextOptions& options);
 
 struct NamedValue {
   const SqlTable* table;

@@ -67,7 +67,7 @@ TableLabels::TableLabels(const Database& database, std::string_view asked, size_
   const uint64_t hash = text_hash(names);
   for (const SqlTable& t : all) {
     const std::string name = sql_identifier(t.name);
-    tables_.push_back({&t, label_at(kTableLabels, hash >> 32, tables_.size()), name, name});
+    tables_.push_back({&t, label_at(kTableLabels, 0, tables_.size()), name, name});
     for (const SqlColumn& c : t.columns) {
       const std::string column = sql_identifier(c.name);
       columns_.push_back({&c, label_at(kColumnLabels, hash >> 8, columns_.size()), column,

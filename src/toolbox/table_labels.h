@@ -17,9 +17,9 @@ namespace fathom {
 inline constexpr std::string_view kColumnLabels = "ABCDEFGHIJKLMNOPQRS";
 
 /// A function of the tables' names and columns, their values and the question. Columns are A to S,
-/// then A2 to S2, …; tables T to W; values and numbers p to z. Each kind begins at a letter of its
-/// own for other tables or another question, so that a model which learns them meets all of them
-/// equally often.
+/// then A2 to S2, …; tables T to W; values and numbers p to z. Columns and literals begin at another
+/// letter for other tables or another question, so that a model which learns them meets all of them
+/// equally often; the first table is always T, as most questions have no other.
 class TableLabels {
  public:
   TableLabels() = default;  // of no table: text stays as it is

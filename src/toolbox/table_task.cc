@@ -192,16 +192,20 @@ Result<std::vector<TableKey>> table_keys(Database& database) {
 }
 
 Result<std::string> table_question(Database& database, std::string_view question, TaskPrompt prompt,
-                                   const SchemaTextOptions& given) {
-  SchemaTextOptions options = given;
-  if (prompt == TaskPrompt::kShort) options.layout = SchemaLayout::kColumns;
-  FATHOM_ASSIGN_OR_RETURN(std::string text, schema_text(database, question, options));
+                                   const SchemaTextOptions& options) {
+  return table_question(database, question, prompt,
+                        prompt_labels(database, question, prompt, options), options);
+}
+
+Result<std::string> table_question(Database& database, std::string_view question, TaskPrompt prompt,
+                                   const TableLabels& labels, const SchemaTextOptions& options) {
   FATHOM_ASSIGN_OR_RETURN(const std::vector<TableKey> keys, table_keys(database));
   if (prompt == TaskPrompt::kShort) {
-    const TableLabels labels = prompt_labels(database, question, prompt, options);
+    FATHOM_ASSIGN_OR_RETURN(std::string text, labelled_schema_text(database, labels, options));
     for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k, labels));
     return text + labels.question();
   }
+  FATHOM_ASSIGN_OR_RETURN(std::string text, schema_text(database, question, options));
   for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k));
   return text + fmt::format("\n{}\nQuestion: {}", kInstructions, one_line(question, 2000));
 }

@@ -24,6 +24,9 @@ enum class TaskPrompt {
 /// kShort takes SchemaLayout::kColumns whatever the options say. Error: a table cannot be read.
 Result<std::string> table_question(Database& database, std::string_view question, TaskPrompt prompt,
                                    const SchemaTextOptions& options = {});
+/// The same with labels that prompt_labels has made of these arguments.
+Result<std::string> table_question(Database& database, std::string_view question, TaskPrompt prompt,
+                                   const TableLabels& labels, const SchemaTextOptions& options);
 
 /// What the short prompt's labels stand for; without any for the full one. Valid as long as the
 /// database has these tables.
