@@ -36,6 +36,7 @@ ordered_json analysis_json(const AnalysisAnswer& answer) {
           {"answer", text_or_null(answer.answer)},
           {"missing", text_or_null(answer.missing)},
           {"error", text_or_null(answer.error)},
+          {"unused", answer.unused},
           {"tokens", answer.n_tokens},
           {"prompt_tokens", answer.n_prompt},
           {"turns", answer.turns},

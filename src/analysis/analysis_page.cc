@@ -1,5 +1,6 @@
 // The page of analysis_json.h, in the frame of the books' pages.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "analysis/analysis_json.h"
 #include "analysis/cell_text.h"
@@ -28,17 +29,20 @@ PageSection answer_section(const AnalysisAnswer& answer) {
   PageSection section;
   section.title = cell_text(answer.question, 300);
   section.paragraphs = {answer.ok() ? answer.answer : "No answer: " + cell_text(answer.error)};
+  if (!answer.unused.empty())
+    section.notes.push_back(fmt::format(
+        "The query leaves out: {}", cell_text(fmt::format("{}", fmt::join(answer.unused, ", ")))));
   if (answer.n_samples > 1)
-    section.notes = {
-        fmt::format("{} of {} samples of the model agree.", answer.n_agreeing, answer.n_samples)};
+    section.notes.push_back(
+        fmt::format("{} of {} samples of the model agree.", answer.n_agreeing, answer.n_samples));
   if (answer.sql.empty()) return section;
   section.code = block_text(answer.sql);
   if (const auto chart = choose_chart(answer.columns, answer.result)) {
-    section.plot = DrawnPlot{chart_svg(*chart, {.width = 900, .standalone = false}),
-                             chart_svg(*chart, {.width = 360, .standalone = false})};
-    section.plot_caption = chart->value.unit.size() == 3
-                               ? fmt::format("{}, in {}", chart->title, chart->value.unit)
-                               : chart->title;
+      section.plot = DrawnPlot{chart_svg(*chart, {.width = 900, .standalone = false}),
+                               chart_svg(*chart, {.width = 360, .standalone = false})};
+      section.plot_caption = chart->value.unit.size() == 3
+                                 ? fmt::format("{}, in {}", chart->title, chart->value.unit)
+                                 : chart->title;
   }
   if (!answer.result.rows.empty()) section.tables = {page_table(answer)};
   if (answer.result.rows.size() > kPageRows)

@@ -38,6 +38,7 @@ void decline(AnalysisAnswer& answer, const std::string& missing) {
   answer.declined = true;
   answer.missing = missing;
   answer.sql.clear();
+  answer.unused.clear();
   answer.columns.clear();
   answer.result = {};
   answer.answer = fmt::format("The tables cannot answer this: {}.", cell_text(missing, 300));
@@ -76,6 +77,7 @@ class NamedThought {
 struct Ballot {
   bool valid = false, declined = false;
   std::string sql;
+  double weight = 0;
   std::optional<QueryResult> result;  // none where the query takes long
 
   bool agrees_with(const Ballot& o) const {
@@ -92,6 +94,7 @@ Ballot ballot_of(Database& database, const TableAnswer& written, const TableLabe
   Ballot b;
   b.declined = written.declined();
   b.valid = b.declined;
+  b.weight = answer_weight(written, labels);
   if (b.declined || written.sql.empty()) return b;
   b.sql = labels.sql(written.sql);
   auto result = database.query(b.sql, {.max_steps = kBallotSteps, .max_seconds = 1});
@@ -178,17 +181,22 @@ Result<Completion> Analyst::elected(std::span<const ChatMessage> messages,
                           ? ballot_of(*database_, read_table_answer(c.text), labels)
                           : Ballot());
   size_t best = 0;
-  int64_t most = 0;
+  double most = 0;
   for (size_t i = 0; i < all.size(); ++i) {
-    const int64_t n = std::count_if(ballots.begin(), ballots.end(),
-                                    [&](const Ballot& b) { return ballots[i].agrees_with(b); });
-    if (n > most) {
-      most = n;
+    double weight = 0;
+    int n = 0;
+    for (const Ballot& b : ballots) {
+      if (!ballots[i].agrees_with(b)) continue;
+      weight += b.weight;
+      ++n;
+    }
+    if (weight > most) {
+      most = weight;
       best = i;
+      answer.n_agreeing = n;
     }
   }
   answer.n_samples = static_cast<int>(all.size());
-  answer.n_agreeing = static_cast<int>(std::max<int64_t>(most, 1));
   for (size_t i = 0; i < all.size(); ++i)
     if (i != best) add_figures(answer, all[i]);
   for (const TextPiece& piece : all[best].pieces) on_piece(piece);
@@ -233,6 +241,7 @@ Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEve
     }
     std::string feedback;
     TableAnswer written = read_table_answer(completion.text);
+    if (!written.sql.empty()) answer.unused = labels.unused(written.sql).literals;
     written.sql = labels.sql(written.sql);
     if (take(answer, written, feedback) == Next::kAnswered || answer.turns >= options_.n_turns)
       break;

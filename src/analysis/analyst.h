@@ -29,7 +29,8 @@ struct AnalystOptions {
   QueryLimits limits = {.max_seconds = 30};  // a person waits; a million rows take a second or two
   int n_turns = 3;  // most completions for one question, one after the other
   /// Completions of the first turn: the answer is the one whose result most of them have (Wang et
-  /// al. 2022, self-consistency), of as many the first. 1: the model's likeliest answer alone.
+  /// al. 2022, self-consistency), each counted by answer_weight; of as much the first. 1: the
+  /// model's likeliest answer alone.
   int n_samples = 1;
 };
 
@@ -46,8 +47,11 @@ struct AnalysisAnswer {
   std::string sql;                         // the query of the answer
   std::vector<ResultColumn> columns = {};  // of the result
   QueryResult result = {};
-  std::string answer;    // in words; of a declined question, that it cannot be answered and why
-  std::string error;     // why there is no answer; else empty
+  std::string answer;  // in words; of a declined question, that it cannot be answered and why
+  std::string error;   // why there is no answer; else empty
+  /// Values and numbers that the question names and the query leaves out, as SQL writes them (of
+  /// the short prompt alone).
+  std::vector<std::string> unused = {};
   bool stopped = false;  // on_piece ended it
   std::vector<FailedTurn> failed = {};
   int turns = 0;

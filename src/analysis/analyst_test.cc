@@ -154,6 +154,7 @@ TEST_F(AnalystTest, LabelsOfTheShortPromptAreReadAndShownAsNames) {
   const AnalysisAnswer a = analyst_->ask(question, events).value();
   EXPECT_EQ(a.sql, "SELECT SUM( price ) FROM sales WHERE region = 'North' AND year = 2024");
   EXPECT_EQ(a.answer, "Sum of price: $30.");
+  EXPECT_TRUE(a.unused.empty());
   ASSERT_EQ(a.failed.size(), 1u);
   EXPECT_EQ(a.failed[0].sql, "SELECT nothing FROM sales");
   const std::string named = "columns: sum = price\ncompute: sum price\n";
@@ -166,6 +167,12 @@ TEST_F(AnalystTest, LabelsOfTheShortPromptAreReadAndShownAsNames) {
   EXPECT_FALSE(analyst_->ask(question, events).value().ok());
   model_.endless = false;
   EXPECT_EQ(seen, "columns: sum = price");
+  model_.seen.clear();
+  model_.script = {thought + "</think>\nSELECT SUM( " + price + " ) FROM " + t + " WHERE " +
+                   labels.column(sales.columns[2]) + " = " + labels.literals()[1].label};
+  const AnalysisAnswer less = analyst_->ask(question).value();
+  EXPECT_EQ(less.unused, (std::vector<std::string>{"'North'"}));
+  EXPECT_EQ(analysis_json(less)["unused"].dump(), "[\"'North'\"]");
 }
 
 TEST_F(AnalystTest, NoNumberOfTheModelReachesTheAnswer) {

@@ -2,6 +2,7 @@
 #include "cli/analysis_printer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -89,6 +90,9 @@ void AnalysisPrinter::print(const AnalysisAnswer& answer) {
   }
   if (!answer.sql.empty()) fmt::print("{}\n\n", indented(block_text(answer.sql)));
   print_result(answer);
+  if (!answer.unused.empty())
+    fmt::print("The query leaves out: {}\n",
+               printable(fmt::format("{}", fmt::join(answer.unused, ", "))));
   if (answer.n_samples > 1)
     print_dim(fmt::format("{} of {} samples agree\n", answer.n_agreeing, answer.n_samples));
   std::fflush(stdout);

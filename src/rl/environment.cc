@@ -57,8 +57,8 @@ const std::vector<std::string>& environment_names() {
   return names;
 }
 
-std::string Environment::outcome(const Problem&, std::string_view completion) const {
-  return read_plain_answer(completion).text;
+Outcome Environment::outcome(const Problem&, std::string_view completion) const {
+  return {read_plain_answer(completion).text};
 }
 
 std::vector<WorkedProblem> Environment::worked(uint64_t seed, int difficulty, Split split,

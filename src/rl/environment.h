@@ -50,6 +50,12 @@ struct Score {
   std::string why = {};  // one sentence
 };
 
+/// `text` is the same for completions that agree, and empty where one comes to nothing.
+struct Outcome {
+  std::string text = {};
+  double weight = 1;
+};
+
 class Environment {
  public:
   virtual ~Environment() = default;
@@ -60,10 +66,9 @@ class Environment {
   /// and split of the problem count.
   virtual Score score(const Problem& problem, std::string_view completion,
                       const RewardOptions& options) const = 0;
-  /// What a completion comes to without any gold answer, as a text that is the same for completions
-  /// that agree: of tables the result on the tables that the prompt shows, of others the answer's
-  /// line. Empty where it comes to nothing.
-  virtual std::string outcome(const Problem& problem, std::string_view completion) const;
+  /// What a completion comes to without any gold answer: of tables the result on the tables that
+  /// the prompt shows, with the weight that fathom analyze gives it, of others the answer's line.
+  virtual Outcome outcome(const Problem& problem, std::string_view completion) const;
   /// A right completion of good form.
   virtual std::string demonstrate(const Problem& problem) const = 0;
   /// Problems to be read one after the other, with their answers. `tables` and `lookup` show their

@@ -30,14 +30,17 @@ struct Answers {
   std::vector<Score> scores;
 };
 
-// The place of the text that stands there most often, empty ones aside; of as many the first.
-size_t most_frequent(const std::vector<std::string>& texts) {
+// The place of what has most weight together with those that agree, empty ones aside; of as much
+// the first.
+size_t elected(const std::vector<Outcome>& all) {
   size_t best = 0;
-  int64_t most = 0;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const int64_t n = texts[i].empty() ? 0 : std::count(texts.begin(), texts.end(), texts[i]);
-    if (n > most) {
-      most = n;
+  double most = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    double weight = 0;
+    for (const Outcome& o : all)
+      if (!o.text.empty() && o.text == all[i].text) weight += o.weight;
+    if (weight > most) {
+      most = weight;
       best = i;
     }
   }
@@ -149,7 +152,7 @@ class Evaluation {
     std::vector<int> right(posed_.size());
     parallel_for(static_cast<int64_t>(posed_.size()), [&](int64_t p) {
       const auto at = static_cast<size_t>(p);
-      std::vector<std::string> outcomes;
+      std::vector<Outcome> outcomes;
       std::vector<bool> correct;
       const auto add = [&](const Answers& a, size_t i) {
         outcomes.push_back(posed_[at].environment->outcome(
@@ -158,7 +161,7 @@ class Evaluation {
       };
       add(first, at);
       for (size_t i = 0; i + 1 < k; ++i) add(samples, at * k + i);
-      right[at] = correct[most_frequent(outcomes)];
+      right[at] = correct[elected(outcomes)];
     });
     row.majority.n = static_cast<int64_t>(posed_.size());
     for (const int r : right) row.majority.n_hits += r;

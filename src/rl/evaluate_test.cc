@@ -94,13 +94,13 @@ TEST_F(EvaluateTest, TheMajorityIsOfWhatAnswersComeTo) {
   // What comes to nothing has no vote; what comes to the same has one together.
   class OnlyTheRightCount : public LowBytesEnvironment {
    public:
-    std::string outcome(const Problem& p, std::string_view text) const override {
-      return score(p, text, {}).correct ? "right" : "";
+    Outcome outcome(const Problem& p, std::string_view text) const override {
+      return {score(p, text, {}).correct ? "right" : ""};
     }
   };
   class AllAlike : public LowBytesEnvironment {
    public:
-    std::string outcome(const Problem&, std::string_view) const override { return "x"; }
+    Outcome outcome(const Problem&, std::string_view) const override { return {"x"}; }
   };
   EvaluateOptions o;
   o.splits = {Split::kTrain};

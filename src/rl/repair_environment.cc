@@ -205,7 +205,7 @@ class RepairEnvironment final : public Environment {
     return score_tables_answer(r.tables, r.seed, completion, options);
   }
 
-  std::string outcome(const Problem& problem, std::string_view completion) const override {
+  Outcome outcome(const Problem& problem, std::string_view completion) const override {
     const RepairProblem r = build_repair(problem.seed, problem.difficulty, problem.split);
     return tables_outcome(r.tables, r.seed, completion);
   }

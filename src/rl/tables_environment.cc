@@ -29,7 +29,7 @@ class TablesEnvironment final : public Environment {
         completion, options);
   }
 
-  std::string outcome(const Problem& problem, std::string_view completion) const override {
+  Outcome outcome(const Problem& problem, std::string_view completion) const override {
     return tables_outcome(
         build_tables_problem(problem.seed, problem.difficulty, problem.split, false), problem.seed,
         completion);

@@ -86,7 +86,7 @@ TEST(TablesEnvironment, AnOutcomeIsTheResultOnThePromptsTables) {
   for (uint64_t seed = 0; seed < 60; ++seed) {
     const Problem p = environment->sample(seed, 2, Split::kTrain);
     const std::string right = environment->demonstrate(p);
-    const std::string outcome = environment->outcome(p, right);
+    const std::string outcome = environment->outcome(p, right).text;
     const size_t at = right.find("</think>\n") + 9;
     if (right.substr(at).starts_with("CANNOT")) {
       EXPECT_EQ(outcome, "declined");
@@ -95,10 +95,10 @@ TEST(TablesEnvironment, AnOutcomeIsTheResultOnThePromptsTables) {
     }
     n_results += !outcome.empty();
     const std::string wrapped = "x</think>\nSELECT * FROM (" + right.substr(at) + ")";
-    EXPECT_EQ(environment->outcome(p, wrapped), outcome);
-    EXPECT_NE(environment->outcome(p, "x</think>\nSELECT 'something else'"), outcome);
-    EXPECT_EQ(environment->outcome(p, "x</think>\nSELECT nothing"), "");
-    EXPECT_EQ(environment->outcome(p, "x</think>\n"), "");
+    EXPECT_EQ(environment->outcome(p, wrapped).text, outcome);
+    EXPECT_NE(environment->outcome(p, "x</think>\nSELECT 'something else'").text, outcome);
+    EXPECT_EQ(environment->outcome(p, "x</think>\nSELECT nothing").text, "");
+    EXPECT_EQ(environment->outcome(p, "x</think>\n").text, "");
   }
   EXPECT_GT(n_declined, 2u);
   EXPECT_GT(n_results, 40u);

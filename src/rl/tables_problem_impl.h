@@ -44,8 +44,7 @@ Score score_tables_answer(const TablesProblem& problem, uint64_t seed, std::stri
                           const RewardOptions& options);
 
 /// Environment::outcome.
-std::string tables_outcome(const TablesProblem& problem, uint64_t seed,
-                           std::string_view completion);
+Outcome tables_outcome(const TablesProblem& problem, uint64_t seed, std::string_view completion);
 
 /// Words and marks of `text`: about a tokenizer's tokens.
 int64_t count_words(std::string_view text);

@@ -247,21 +247,23 @@ Score score_tables_answer(const TablesProblem& p, uint64_t seed, std::string_vie
   return score;
 }
 
-std::string tables_outcome(const TablesProblem& p, uint64_t seed, std::string_view completion) {
+Outcome tables_outcome(const TablesProblem& p, uint64_t seed, std::string_view completion) {
   const TableAnswer answer = read_table_answer(completion.substr(0, kMaxCompletionBytes));
-  if (answer.declined()) return "declined";
-  if (answer.sql.empty()) return "";
+  if (!answer.declined() && answer.sql.empty()) return {};
   const auto database = prompt_database({&p, 1}, seed);
   const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
+  Outcome outcome{"declined", answer_weight(answer, labels)};
+  if (answer.declined()) return outcome;
   const Result<QueryResult> found = database->query(labels.sql(answer.sql), kLimits);
-  if (!found.ok() || all_null(found.value())) return "";
+  if (!found.ok() || all_null(found.value())) return {};
   std::vector<std::string> rows;
   for (const auto& row : found.value().rows) {
     std::string& line = rows.emplace_back();
     for (const SqlValue& v : row) line += value_text(v) + "\x1f";
   }
   std::sort(rows.begin(), rows.end());
-  return fmt::format("{}", fmt::join(rows, "\n"));
+  outcome.text = fmt::format("{}", fmt::join(rows, "\n"));
+  return outcome;
 }
 
 }  // namespace fathom

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/text_hash.h"
+#include "toolbox/question_words_impl.h"
 #include "toolbox/sql_outline_impl.h"
 #include "toolbox/text_impl.h"
 
@@ -54,6 +55,17 @@ bool beside_strftime(const SqlTokens& tokens, size_t i) {
   }
 }
 
+// The column that the value at token `i` is compared with: C of "C = v", "C LIKE v", "C IN (u, v)";
+// empty where there is none.
+std::string_view compared_column(const SqlTokens& tokens, size_t i, std::string_view sql) {
+  if (i > 0 && (tokens[i - 1].is("(") || tokens[i - 1].is(","))) {
+    while (i > 0 && !tokens[i - 1].is("in")) --i;
+  }
+  if (i < 2) return {};
+  const SqlToken& column = tokens[i - 2].is("not") && i > 2 ? tokens[i - 3] : tokens[i - 2];
+  return sql.substr(column.begin, column.end - column.begin);
+}
+
 }  // namespace
 
 TableLabels::TableLabels(const Database& database, std::string_view asked, size_t max_values) {
@@ -94,13 +106,62 @@ void TableLabels::mark(const std::vector<QuestionMark>& marks, std::string_view 
     question_ += question.substr(done, m.end - done);
     done = m.end;
     if (literals_.size() + m.literals.size() > max_values) continue;
-    if (m.kind != QuestionMark::Kind::kLiteral)
-      question_ += m.is_certain() ? " =" : " ~";
+    if (m.kind != QuestionMark::Kind::kLiteral) question_ += m.is_certain() ? " =" : " ~";
     for (size_t i = 0; i < std::min(m.columns.size(), kMaxShownColumns); ++i)
       question_ += " " + column(*m.columns[i]);
     for (const MarkedLiteral& l : m.literals) question_ += " " + literal(l, begin);
+    if (m.is_certain()) remember(m, question, begin);
   }
   question_ += question.substr(done);
+}
+
+void TableLabels::remember(const QuestionMark& m, std::string_view question, uint64_t begin) {
+  if (m.kind == QuestionMark::Kind::kLiteral) {  // a quarter's two days are both wanted
+    for (const MarkedLiteral& l : m.literals)
+      named_.push_back({m.begin, m.end, {literal(l, begin)}, {}, {}, l.sql, "", true});
+    return;
+  }
+  const bool is_value = !m.literals.empty();
+  const std::string stems = stems_of(question_words(question.substr(m.begin, m.end - m.begin)));
+  const bool same = !named_.empty() && named_.back().begin == m.begin && named_.back().end == m.end;
+  if (!same) named_.push_back({m.begin, m.end, {}, {}, {}, m.columns[0]->name, stems, false});
+  Named& n = named_.back();
+  for (const SqlColumn* c : m.columns) (is_value ? n.columns : n.labels).push_back(column(*c));
+  if (!is_value) return;
+  n.values.push_back(literal(m.literals[0], begin));
+  if (!n.is_literal) n.text = m.literals[0].sql;
+  n.is_literal = true;
+}
+
+bool TableLabels::names_column(std::string_view words) const {
+  const std::string stems = stems_of(question_words(words));
+  return std::any_of(named_.begin(), named_.end(),
+                     [&](const Named& n) { return !n.is_literal && n.stems == stems; });
+}
+
+bool TableLabels::is_used(const Named& named, std::string_view sql, const SqlTokens& tokens) const {
+  const auto is = [](const std::vector<std::string>& list, std::string_view text) {
+    return std::find(list.begin(), list.end(), text) != list.end();
+  };
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    std::string_view label = sql.substr(tokens[i].begin, tokens[i].end - tokens[i].begin);
+    for (const Literal& l : literals_)
+      if (named.is_literal && (l.sql == label || l.bare == label)) label = l.label;
+    if (is(named.labels, label)) return true;
+    if (is(named.values, label) && is(named.columns, compared_column(tokens, i, sql))) return true;
+  }
+  return false;
+}
+
+TableLabels::Unused TableLabels::unused(std::string_view labelled_sql) const {
+  const SqlTokens tokens = sql_tokens(labelled_sql);
+  Unused out;
+  for (const Named& n : named_) {
+    if (is_used(n, labelled_sql, tokens)) continue;
+    auto& list = n.is_literal ? out.literals : out.columns;
+    if (std::find(list.begin(), list.end(), n.text) == list.end()) list.push_back(n.text);
+  }
+  return out;
 }
 
 const std::string& TableLabels::table(const SqlTable& table) const {

@@ -13,13 +13,15 @@
 
 namespace fathom {
 
+struct SqlToken;
+
 /// Of columns.
 inline constexpr std::string_view kColumnLabels = "ABCDEFGHIJKLMNOPQRS";
 
 /// A function of the tables' names and columns, their values and the question. Columns are A to S,
-/// then A2 to S2, …; tables T to W; values and numbers p to z. Columns and literals begin at another
-/// letter for other tables or another question, so that a model which learns them meets all of them
-/// equally often; the first table is always T, as most questions have no other.
+/// then A2 to S2, …; tables T to W; values and numbers p to z. Columns and literals begin at
+/// another letter for other tables or another question, so that a model which learns them meets all
+/// of them equally often; the first table is always T, as most questions have no other.
 class TableLabels {
  public:
   TableLabels() = default;  // of no table: text stays as it is
@@ -48,19 +50,39 @@ class TableLabels {
   std::string plan(std::string_view labelled) const;
   /// The other way about: values and numbers of a plan's line by their labels.
   std::string with_literals(std::string_view text) const;
+  /// What the question names for certain and a query in labels leaves out: values and numbers as
+  /// SQL writes them, columns by their names. Where words may stand for several things, one of them
+  /// is enough.
+  struct Unused {
+    std::vector<std::string> literals, columns;
+  };
+  Unused unused(std::string_view labelled_sql) const;
+  /// The question names a column by these words, for certain.
+  bool names_column(std::string_view words) const;
 
  private:
+  struct Named {
+    size_t begin, end;                         // bytes of the question
+    std::vector<std::string> labels;           // any of these, anywhere, is its use
+    std::vector<std::string> values, columns;  // or one of the values, compared with such a column
+    std::string text;                          // by which unused() tells it
+    std::string stems;                         // of its words in the question
+    bool is_literal;
+  };
   struct Name {
     const void* what;
     std::string label, name, qualified;
   };
+  bool is_used(const Named& named, std::string_view sql, const std::vector<SqlToken>& tokens) const;
   const Name* find(std::string_view label) const;
   const std::string& literal(const MarkedLiteral& literal, uint64_t begin);
   void mark(const std::vector<QuestionMark>& marks, std::string_view question, uint64_t begin,
             size_t max_values);
+  void remember(const QuestionMark& mark, std::string_view question, uint64_t begin);
   std::vector<Name> tables_, columns_;
   std::vector<Literal> literals_;
   std::string question_;
+  std::vector<Named> named_;
 };
 
 }  // namespace fathom

@@ -79,6 +79,38 @@ TEST(TableLabels, WhatTheyStandForReplacesThem) {
   EXPECT_EQ(TableLabels().sql("SELECT A FROM T"), "SELECT A FROM T");
 }
 
+TEST(TableLabels, WhatAQueryLeavesOutIsTold) {
+  const auto db = labelled_tables();
+  const TableLabels labels(*db, "unit price in North above 5 in Q2 2024, prices by region", 12);
+  const auto& columns = db->tables()[0].columns;
+  const std::string price = labels.column(columns[1]), region = labels.column(columns[3]);
+  using Texts = std::vector<std::string>;
+  auto unused = labels.unused("SELECT 1");
+  EXPECT_EQ(unused.literals, (Texts{"'North'", "5", "'2024-04-01'", "'2024-06-30'"}));
+  EXPECT_EQ(unused.columns, (Texts{"Unit Price", "region"}));
+  unused = labels.unused("SELECT SUM( " + price + " ) FROM T WHERE " + region + " = " +
+                         label_of(labels, "'North'") + " AND x BETWEEN '2024-04-01' AND " +
+                         label_of(labels, "'2024-06-30'") + " AND y > 5");
+  EXPECT_TRUE(unused.literals.empty() && unused.columns.empty());
+  EXPECT_EQ(labels.unused("SELECT " + region + " FROM T WHERE " + price + " > 5").literals,
+            (Texts{"'North'", "'2024-04-01'", "'2024-06-30'"}));
+  const std::string north = label_of(labels, "'North'");
+  const auto leaves_north = [&](const std::string& condition) {
+    const auto l = labels.unused("SELECT 1 FROM T WHERE " + condition).literals;
+    return std::find(l.begin(), l.end(), "'North'") != l.end();
+  };
+  EXPECT_TRUE(leaves_north(price + " = " + north));  // another column than the one that has it
+  EXPECT_FALSE(leaves_north(region + " <> " + north));
+  EXPECT_FALSE(leaves_north(region + " NOT LIKE " + north));
+  EXPECT_FALSE(leaves_north(region + " IN ('x', " + north + ")"));
+  EXPECT_FALSE(leaves_north(region + " = 'North'"));
+  EXPECT_TRUE(leaves_north(north));
+  EXPECT_TRUE(labels.names_column("Unit Prices"));
+  EXPECT_TRUE(labels.names_column("region"));
+  EXPECT_FALSE(labels.names_column("price") || labels.names_column("north") ||
+               labels.names_column(""));
+}
+
 TEST(TableLabels, ColumnsOfTwoTablesAreToldWithTheirTables) {
   auto db = labelled_tables();
   ASSERT_TRUE(load_table_text(*db, "id,city\n1,Oslo\n", TableFormat::kCsv, "shops.csv").ok());

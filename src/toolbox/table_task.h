@@ -61,6 +61,11 @@ struct TableAnswer {
 /// or in a line that begins with SELECT or WITH; a thought that was not closed gives neither,
 /// unless the text begins with the answer or holds a fence.
 TableAnswer read_table_answer(std::string_view completion);
+/// How much an answer in labels counts among several to one question: 1, and less for each value,
+/// number and column that the question names and the query leaves out, for a thought that is no
+/// plan or another one than the query's, and for missing a column that the question names. Of an
+/// answer to the full prompt 1.
+double answer_weight(const TableAnswer& labelled, const TableLabels& labels);
 /// The answer's text behind </think>: the SQL, or "CANNOT: no column for …".
 std::string cannot_text(std::string_view missing);
 

@@ -1,5 +1,6 @@
 #include "toolbox/table_task.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "toolbox/table_file.h"
@@ -22,7 +23,7 @@ TEST(TableTask, ShortPromptIsTheTablesByColumnsAndTheQuestion) {
   EXPECT_EQ(
       table_question(*db, "Unit prices of the north\n and regions above 250?", TaskPrompt::kShort)
           .value(),
-      "table sales = V\n"
+      "table sales = T\n"
       " region = P text: North | South\n"
       " unit price = Q real $: 1.5\n"
       " sold on = R date: 2024-01-05\n"
@@ -110,6 +111,32 @@ TEST(TableTask, MalformedAnswersAreReadAsFarAsTheyGoAndSayWhy) {
     EXPECT_EQ(a.sql, c.sql) << c.completion;
     EXPECT_EQ(a.missing, c.missing) << c.completion;
   }
+}
+
+TEST(TableTask, AnAnswerThatLeavesOutWhatIsNamedCountsLess) {
+  auto db = sales_table();
+  const TableLabels labels =
+      prompt_labels(*db, "unit price of the north above 250", TaskPrompt::kShort);
+  const std::string region = labels.column(db->tables()[0].columns[0]),
+                    price = labels.column(db->tables()[0].columns[1]),
+                    north = labels.literals()[0].label, number = labels.literals()[1].label;
+  const auto weight = [&](const std::string& completion) {
+    return answer_weight(read_table_answer(completion), labels);
+  };
+  const std::string columns = fmt::format("columns: unit price = {}, north = {}\n", price, region);
+  const std::string one = fmt::format("filter: {} = {}", region, north),
+                    both = fmt::format("{}, {} > {}", one, price, number);
+  const std::string where_one = fmt::format(" WHERE {} = {}", region, north),
+                    where_both = fmt::format("{} AND {} > {}", where_one, price, number);
+  const std::string compute = fmt::format("\ncompute: list {}\ncheck: rows\n</think>\n", price),
+                    select = fmt::format("SELECT {} FROM {}", price, labels.table(db->tables()[0]));
+  EXPECT_EQ(weight(columns + both + compute + select + where_both), 1);
+  EXPECT_EQ(weight(columns + one + compute + select + where_one), 0.05);
+  EXPECT_EQ(weight(columns + one + compute + select + where_both), 0.5);  // another plan
+  EXPECT_EQ(weight("hm</think>\n" + select + where_both), 0.5);
+  EXPECT_EQ(weight("x</think>\n" + cannot_text("supplier")), 1);
+  EXPECT_EQ(weight("x</think>\n" + cannot_text("unit prices")), 0.05);
+  EXPECT_EQ(answer_weight(read_table_answer("x</think>\nSELECT 1"), TableLabels()), 1);
 }
 
 TEST(TableTask, FeedbackStandsOnOneLine) {
