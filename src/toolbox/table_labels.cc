@@ -139,7 +139,8 @@ bool TableLabels::names_column(std::string_view words) const {
                      [&](const Named& n) { return !n.is_literal && n.stems == stems; });
 }
 
-bool TableLabels::is_used(const Named& named, std::string_view sql, const SqlTokens& tokens) const {
+bool TableLabels::is_used(const Named& named, std::string_view sql) const {
+  const SqlTokens tokens = sql_tokens(sql);
   const auto is = [](const std::vector<std::string>& list, std::string_view text) {
     return std::find(list.begin(), list.end(), text) != list.end();
   };
@@ -154,10 +155,9 @@ bool TableLabels::is_used(const Named& named, std::string_view sql, const SqlTok
 }
 
 TableLabels::Unused TableLabels::unused(std::string_view labelled_sql) const {
-  const SqlTokens tokens = sql_tokens(labelled_sql);
   Unused out;
   for (const Named& n : named_) {
-    if (is_used(n, labelled_sql, tokens)) continue;
+    if (is_used(n, labelled_sql)) continue;
     auto& list = n.is_literal ? out.literals : out.columns;
     if (std::find(list.begin(), list.end(), n.text) == list.end()) list.push_back(n.text);
   }

@@ -13,8 +13,6 @@
 
 namespace fathom {
 
-struct SqlToken;
-
 /// Of columns.
 inline constexpr std::string_view kColumnLabels = "ABCDEFGHIJKLMNOPQRS";
 
@@ -73,7 +71,7 @@ class TableLabels {
     const void* what;
     std::string label, name, qualified;
   };
-  bool is_used(const Named& named, std::string_view sql, const std::vector<SqlToken>& tokens) const;
+  bool is_used(const Named& named, std::string_view sql) const;
   const Name* find(std::string_view label) const;
   const std::string& literal(const MarkedLiteral& literal, uint64_t begin);
   void mark(const std::vector<QuestionMark>& marks, std::string_view question, uint64_t begin,
