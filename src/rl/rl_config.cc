@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "train/run_config.h"
 
 namespace fathom {
 namespace {
@@ -53,12 +54,7 @@ void describe_rl_train(RunFields& f, RlConfig::TrainSection& t) {
   f.integer("steps", t.steps, {0, kManySteps});
   f.curve("lr", t.lr, {0, 10});
   f.integer("micro_batch_tokens", t.micro_batch_tokens, {1, int64_t{1} << 32});
-  f.real("beta1", t.adamw.beta1, {0, 0.999999});
-  f.real("beta2", t.adamw.beta2, {0, 0.999999});
-  f.real("eps", t.adamw.eps, {1e-30, 1});
-  f.real("weight_decay", t.adamw.weight_decay, {0, 10});
-  f.real("clip", t.adamw.clip_max_norm, {0, 1e9});
-  f.choice_of("moments", t.adamw.moments, {"f32", "bf16"});
+  describe_optimizer(f, t.adamw);
   f.choice_of("compute", t.compute, {"bf16", "f32"});
   f.flag("recompute", t.recompute);
   f.curve("mtp_lambda", t.mtp_lambda, {0, 100});

@@ -1,6 +1,6 @@
-// See optimizer.h; the arithmetic is ops/adamw's. Parameters are cut into pieces of fixed size,
-// shared out among threads over all parameters at once, since most of them are small experts; a
-// norm sums its pieces in their order.
+// See optimizer.h; the arithmetic is ops/adamw's and muon.h's. Parameters are cut into pieces of
+// fixed size, shared out among threads over all parameters at once, since most of them are small
+// experts; a norm sums its pieces in their order.
 #include "train/optimizer.h"
 
 #include <fmt/format.h>
@@ -23,16 +23,27 @@ View<T> part(View<T> x, int64_t begin, int64_t end) {
   return x.empty() ? x : View<T>(x.data() + begin, {end - begin});
 }
 
+bool is_layer_matrix(const Parameter& p) {
+  return p.cols > 0 && p.decay && p.name.starts_with("model.layers.") &&
+         !p.name.ends_with(".mlp.gate.weight");
+}
+
 }  // namespace
 
 Optimizer::Optimizer(const std::vector<Parameter>& parameters, const AdamWOptions& options)
     : options_(options) {
+  std::vector<std::pair<int64_t, int64_t>> shapes;
   for (const Parameter& parameter : parameters) {
     if (parameter.router_bias) continue;
     const int64_t n = parameter.value.size();
     FATHOM_CHECK(parameter.gradient.size() == n);
     Slot slot{.parameter = parameter, .m = {}, .v = {}, .ema = {}, .m_bf16 = {}, .v_bf16 = {}};
-    if (options.moments == MomentType::kBf16) {
+    if (options.kind == OptimizerKind::kMuon && is_layer_matrix(parameter)) {
+      slot.m = Tensor<float>({n}, /*zero=*/true);
+      slot.muon = static_cast<int64_t>(shapes.size());
+      shapes.emplace_back(parameter.rows, parameter.cols);
+      muon_slots_.push_back(static_cast<int64_t>(slots_.size()));
+    } else if (options.moments == MomentType::kBf16) {
       slot.m_bf16 = Tensor<BF16>({n}, /*zero=*/true);
       slot.v_bf16 = Tensor<BF16>({n}, /*zero=*/true);
     } else {
@@ -49,6 +60,7 @@ Optimizer::Optimizer(const std::vector<Parameter>& parameters, const AdamWOption
     }
     slots_.push_back(std::move(slot));
   }
+  orthogonaliser_ = Orthogonaliser(shapes);
 }
 
 double Optimizer::gradient_norm() const {
@@ -72,11 +84,42 @@ double Optimizer::step(double lr) {
   ++steps_;
   parallel_for(static_cast<int64_t>(pieces_.size()),
                [&](int64_t i) { step_piece(pieces_[i], lr, gradient_scale); });
+  if (!muon_slots_.empty()) step_matrices(lr, gradient_scale);
   return norm;
+}
+
+// m = mu m + g; p -= lr (decay p + scale O(g + mu m)), O: made orthogonal.
+void Optimizer::step_matrices(double lr, double gradient_scale) {
+  const auto mu = static_cast<float>(options_.muon_momentum),
+             scale = static_cast<float>(gradient_scale);
+  const auto n = static_cast<int64_t>(muon_slots_.size());
+  parallel_for(n, [&](int64_t k) {
+    Slot& slot = slots_[muon_slots_[k]];
+    const float* g = slot.parameter.gradient.data();
+    float* m = slot.m.data();
+    for (int64_t i = 0; i < slot.m.size(); ++i) {
+      m[i] = mu * m[i] + scale * g[i];
+      orthogonaliser_.at(k, i) = scale * g[i] + mu * m[i];
+    }
+  });
+  orthogonaliser_.run();
+  parallel_for(n, [&](int64_t k) {
+    Slot& slot = slots_[muon_slots_[k]];
+    const Parameter& p = slot.parameter;
+    const auto keep = static_cast<float>(1 - lr * options_.weight_decay),
+               rate = static_cast<float>(lr * muon_scale(p.rows, p.cols)),
+               ema = static_cast<float>(1 - options_.ema_decay);
+    for (int64_t i = 0; i < slot.m.size(); ++i) {
+      float& x = p.value.data()[i];
+      x = keep * x - rate * orthogonaliser_.at(k, i);
+      if (options_.ema_decay > 0) slot.ema.data()[i] += ema * (x - slot.ema.data()[i]);
+    }
+  });
 }
 
 void Optimizer::step_piece(const Piece& piece, double lr, double gradient_scale) {
   Slot& slot = slots_[piece.slot];
+  if (slot.muon >= 0) return;
   const AdamWStep step{.lr = lr,
                        .beta1 = options_.beta1,
                        .beta2 = options_.beta2,
@@ -100,7 +143,9 @@ std::vector<OptimizerTensor> Optimizer::state() {
   for (Slot& slot : slots_) {
     const std::string& name = slot.parameter.name;
     const int64_t n = slot.parameter.value.size();
-    if (options_.moments == MomentType::kBf16) {
+    if (slot.muon >= 0) {
+      tensors.push_back({"m." + name, DType::kF32, n, slot.m.data()});
+    } else if (options_.moments == MomentType::kBf16) {
       tensors.push_back({"m." + name, DType::kBF16, n, slot.m_bf16.data()});
       tensors.push_back({"v." + name, DType::kBF16, n, slot.v_bf16.data()});
     } else {

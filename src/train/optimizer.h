@@ -1,8 +1,8 @@
-// AdamW with global-norm clipping, weight-decay groups and an average of the weights, and the
-// update of the router biases. Masters, gradients and sums are f32; the moments are f32 or, as V3
-// keeps them, bf16. Source: Loshchilov & Hutter 2019 (AdamW), DeepSeek-V3 §2.1.2
-// (auxiliary-loss-free balance), §3.3.3 (bf16 moments), §4.2. What a step's rate is, schedule.h
-// says.
+// AdamW, or Muon for the matrices of the layers, with global-norm clipping, weight-decay groups and
+// an average of the weights, and the update of the router biases. Masters, gradients and sums are
+// f32; the moments are f32 or, as V3 keeps them, bf16. Source: Loshchilov & Hutter 2019 (AdamW),
+// DeepSeek-V3 §2.1.2 (auxiliary-loss-free balance), §3.3.3 (bf16 moments), §4.2. What a step's rate
+// is, schedule.h says.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,18 @@
 #include "model/trainer_model.h"
 #include "tensor/dtype.h"
 #include "tensor/view.h"
+#include "train/muon.h"
 
 namespace fathom {
 
 enum class MomentType { kF32, kBf16 };
+/// kMuon: matrices of the layers, but for the routers', are stepped by their orthogonalised
+/// momentum (muon.h); all else by AdamW.
+enum class OptimizerKind { kAdamW, kMuon };
 
 struct AdamWOptions {
+  OptimizerKind kind = OptimizerKind::kAdamW;
+  double muon_momentum = 0.95;  // Nesterov's; these moments are f32 whatever `moments` says
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
   double weight_decay = 0.1;   // of parameters with Parameter::decay
   double clip_max_norm = 1.0;  // 0: gradients are not clipped
@@ -65,15 +71,19 @@ class Optimizer {
     Parameter parameter;
     Tensor<float> m, v, ema;
     Tensor<BF16> m_bf16, v_bf16;
+    int64_t muon = -1;  // its place in orthogonaliser_
   };
   struct Piece {
     int64_t slot, begin, end;
   };
   void step_piece(const Piece& piece, double lr, double gradient_scale);
+  void step_matrices(double lr, double gradient_scale);
 
   AdamWOptions options_;
   std::vector<Slot> slots_;
-  std::vector<Piece> pieces_;  // the parameters cut into shares of work, in a fixed order
+  Orthogonaliser orthogonaliser_;
+  std::vector<int64_t> muon_slots_;  // by place in orthogonaliser_
+  std::vector<Piece> pieces_;        // the parameters cut into shares of work, in a fixed order
   int64_t steps_ = 0;
 };
 

@@ -213,6 +213,56 @@ TEST(Optimizer, TheAverageFollowsTheWeightsAndSwapsTwiceToNothing) {
   EXPECT_EQ(s.tensors[0].p, weights);
 }
 
+TEST(Optimizer, MuonStepsTheMatricesOfLayersAndLeavesTheRestToAdamW) {
+  const auto tensors = [] {
+    Tensors s({{24, true}, {24, true}, {6, false}, {24, true}});
+    const char* const names[] = {"model.layers.0.mlp.up_proj.weight", "model.embed_tokens.weight",
+                                 "model.layers.0.input_layernorm.weight",
+                                 "model.layers.1.mlp.gate.weight"};
+    for (size_t t = 0; t < 4; ++t) {
+      s.parameters[t].name = names[t];
+      if (t == 2) continue;
+      s.parameters[t].rows = 4;
+      s.parameters[t].cols = 6;
+    }
+    return s;
+  };
+  AdamWOptions options;
+  options.ema_decay = 0.5;
+  Tensors with_adamw = tensors();
+  options.kind = OptimizerKind::kMuon;
+  Tensors s = tensors();
+  Optimizer muon(s.parameters, options);
+  options.kind = OptimizerKind::kAdamW;
+  Optimizer adamw(with_adamw.parameters, options);
+  Orthogonaliser orthogonaliser({{4, 6}});
+  std::vector<float> p = s.tensors[0].p, m(24, 0.0f), average = p;
+  for (uint64_t step = 1; step <= 3; ++step) {
+    for (Tensors* t : {&s, &with_adamw}) t->draw_gradients(step, 3.0);
+    const double norm = muon.step(1e-2);
+    EXPECT_EQ(norm, adamw.step(1e-2));
+    const auto clip = static_cast<float>(std::min(1.0, 1 / (norm + options.clip_eps)));
+    for (int64_t i = 0; i < 24; ++i) {
+      const float g = clip * s.tensors[0].g[i];
+      m[i] = 0.95f * m[i] + g;
+      orthogonaliser.at(0, i) = g + 0.95f * m[i];
+    }
+    orthogonaliser.run();
+    for (int64_t i = 0; i < 24; ++i) {
+      p[i] = (1 - 1e-2f * 0.1f) * p[i] -
+             static_cast<float>(1e-2 * 0.2 * std::sqrt(6.0)) * orthogonaliser.at(0, i);
+      average[i] += 0.5f * (p[i] - average[i]);
+      ASSERT_NEAR(s.tensors[0].p[i], p[i], 1e-6) << step << " " << i;
+    }
+    for (size_t t = 1; t < 4; ++t) EXPECT_EQ(s.tensors[t].p, with_adamw.tensors[t].p);
+  }
+  std::vector<std::string> names;
+  for (const OptimizerTensor& t : muon.state()) names.push_back(t.name);
+  EXPECT_EQ(names.size(), 11u);  // m and the average of the matrix; m, v and the average of three
+  muon.swap_ema();
+  for (int64_t i = 0; i < 24; ++i) EXPECT_NEAR(s.tensors[0].p[i], average[i], 1e-6);
+}
+
 TEST(RouterBias, MovesTowardsTheMeanLoadAndRestsAtIt) {
   std::vector<float> bias = {0.5f, 0.5f, 0.5f, 0.5f};
   const std::vector<int64_t> loads = {10, 30, 20, 20};

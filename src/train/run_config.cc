@@ -10,6 +10,17 @@
 #include "train/run_fields.h"
 
 namespace fathom {
+
+void describe_optimizer(RunFields& f, AdamWOptions& o) {
+  f.choice_of("optimizer", o.kind, {"adamw", "muon"});
+  f.real("muon_momentum", o.muon_momentum, {0, 0.999999});
+  f.real("beta1", o.beta1, {0, 0.999999});
+  f.real("beta2", o.beta2, {0, 0.999999});
+  f.real("eps", o.eps, {1e-30, 1});
+  f.real("weight_decay", o.weight_decay, {0, 10});
+  f.real("clip", o.clip_max_norm, {0, 1e9});
+  f.choice_of("moments", o.moments, {"f32", "bf16"});
+}
 namespace {
 
 constexpr int64_t kMany = int64_t{1} << 53;  // what a double still counts
@@ -22,12 +33,7 @@ void describe_train(RunFields& f, RunConfig::TrainSection& t) {
   f.curve("batch_size", t.batch_size, {1, 1 << 24});
   f.integer("micro_batch_size", t.micro_batch_size, {1, 1 << 20});
   f.curve("lr", t.lr, {0, 10});
-  f.real("beta1", t.adamw.beta1, {0, 0.999999});
-  f.real("beta2", t.adamw.beta2, {0, 0.999999});
-  f.real("eps", t.adamw.eps, {1e-30, 1});
-  f.real("weight_decay", t.adamw.weight_decay, {0, 10});
-  f.real("clip", t.adamw.clip_max_norm, {0, 1e9});
-  f.choice_of("moments", t.adamw.moments, {"f32", "bf16"});
+  describe_optimizer(f, t.adamw);
   f.choice_of("compute", t.compute, {"bf16", "f32"});
   f.flag("fp8", t.fp8);
   f.flag("recompute", t.recompute);

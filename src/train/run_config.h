@@ -18,6 +18,8 @@
 
 namespace fathom {
 
+class RunFields;
+
 /// What is done about a sample of supervised tuning that has more than seq_len predictions.
 enum class TooLong { kRefuse, kLeaveOut };
 
@@ -78,6 +80,9 @@ struct RunConfig {
 
   ScheduleOptions schedule() const;
 };
+
+/// The keys of [train] that are the optimizer's; reinforcement learning has them too.
+void describe_optimizer(RunFields& fields, AdamWOptions& options);
 
 /// Reads the text of a RUN.toml. `where` names it in messages; relative paths in it are taken from
 /// `base`, those of overrides from the working directory. overrides: "section.key=value", the value
