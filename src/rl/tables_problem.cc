@@ -201,14 +201,25 @@ TablesProblem labelled(const TablesProblem& problem, const Database& database) {
   const TableLabels labels = prompt_labels(database, problem.question, TaskPrompt::kShort);
   TablesProblem p = problem;
   p.schema.labelled = true;
+  std::map<std::string, std::string, std::less<>> words;  // by label
   for (size_t t = 0; t < p.schema.tables.size(); ++t) {
     const SqlTable& table = database.tables()[t];
     p.schema.tables[t].name = labels.table(table);
-    for (size_t c = 0; c < table.columns.size(); ++c)
-      p.schema.tables[t].columns[c].name = labels.column(table.columns[c]);
+    for (size_t c = 0; c < table.columns.size(); ++c) {
+      const std::string& label = labels.column(table.columns[c]);
+      p.schema.tables[t].columns[c].name = label;
+      // Where the question marks the column, the plan says its words: there is one way to write it.
+      const std::string_view marked = labels.words_for(table.columns[c]);
+      if (marked.empty()) continue;
+      words[label] = marked;
+      if (p.why.contains({t, c})) p.why[{t, c}] = marked;
+    }
   }
   if (p.sql.empty()) {
-    for (PlannedColumn& c : p.plan.columns) c.name = column_label(problem.schema, p.schema, c.name);
+    for (PlannedColumn& c : p.plan.columns) {
+      c.name = column_label(problem.schema, p.schema, c.name);
+      if (words.contains(c.name)) c.why = words[c.name];
+    }
     return p;
   }
   p.plan = plan_of_query(p.schema, p.query, p.why, p.question);

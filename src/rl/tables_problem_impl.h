@@ -34,7 +34,8 @@ std::vector<WorkedProblem> worked_tables(uint64_t seed, int difficulty, Split sp
 /// The database whose tables the prompt shows. Requires: at least one problem, all about one
 /// schema.
 std::unique_ptr<Database> prompt_database(std::span<const TablesProblem> problems, uint64_t seed);
-/// The problem with names, plan and SQL in labels. database: prompt_database's.
+/// The problem with names, plan and SQL in labels, and in the plan the words by which the
+/// question's marks name a column. database: prompt_database's.
 TablesProblem labelled(const TablesProblem& problem, const Database& database);
 /// The right completion, of a labelled problem.
 std::string tables_demonstration(const TablesProblem& labelled);

@@ -107,8 +107,11 @@ void TableLabels::mark(const std::vector<QuestionMark>& marks, std::string_view 
     done = m.end;
     if (literals_.size() + m.literals.size() > max_values) continue;
     if (m.kind != QuestionMark::Kind::kLiteral) question_ += m.is_certain() ? " =" : " ~";
-    for (size_t i = 0; i < std::min(m.columns.size(), kMaxShownColumns); ++i)
+    for (size_t i = 0; i < std::min(m.columns.size(), kMaxShownColumns); ++i) {
       question_ += " " + column(*m.columns[i]);
+      if (words_for(*m.columns[i]).empty())
+        words_.emplace_back(m.columns[i], question.substr(m.begin, m.end - m.begin));
+    }
     for (const MarkedLiteral& l : m.literals) question_ += " " + literal(l, begin);
     if (m.is_certain()) remember(m, question, begin);
   }
@@ -131,6 +134,12 @@ void TableLabels::remember(const QuestionMark& m, std::string_view question, uin
   n.values.push_back(literal(m.literals[0], begin));
   if (!n.is_literal) n.text = m.literals[0].sql;
   n.is_literal = true;
+}
+
+std::string_view TableLabels::words_for(const SqlColumn& column) const {
+  for (const auto& [c, words] : words_)
+    if (c == &column) return words;
+  return {};
 }
 
 bool TableLabels::names_column(std::string_view words) const {

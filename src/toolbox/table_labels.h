@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "toolbox/question_marks.h"
@@ -37,6 +38,8 @@ class TableLabels {
   /// "unit price = B", where only some words of their names stand "price ~ B", values with the
   /// columns that have them "North = A p", numbers and dates "above 250 q".
   const std::string& question() const { return question_; }
+  /// The question's words behind which the column's label stands first; empty where it does not.
+  std::string_view words_for(const SqlColumn& column) const;
   /// Requires: one of the database's.
   const std::string& table(const SqlTable& table) const;
   const std::string& column(const SqlColumn& column) const;
@@ -81,6 +84,7 @@ class TableLabels {
   std::vector<Literal> literals_;
   std::string question_;
   std::vector<Named> named_;
+  std::vector<std::pair<const SqlColumn*, std::string>> words_;
 };
 
 }  // namespace fathom

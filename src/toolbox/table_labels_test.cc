@@ -36,6 +36,9 @@ TEST(TableLabels, StandBehindWhatTheQuestionNames) {
                                    label_of(labels, "5000") + ", prices ~ " + price +
                                    " of the North = " + region + " " + north);
   EXPECT_EQ(labels.literals().size(), 3u);
+  EXPECT_EQ(labels.words_for(columns[1]), "unit price");
+  EXPECT_EQ(labels.words_for(columns[3]), "north");
+  EXPECT_EQ(labels.words_for(columns[2]), "");
   const TableLabels few(*db, "2 3 4 5 6", 3);
   EXPECT_EQ(few.literals().size(), 3u);
   EXPECT_TRUE(few.question().ends_with(" 5 6"));
