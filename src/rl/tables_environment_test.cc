@@ -80,6 +80,30 @@ TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
   });
 }
 
+TEST(TablesEnvironment, ThePlanNamesColumnsAsTheQuestionMarksThemAndInItsOrder) {
+  size_t n_marked = 0, n_missing = 0;
+  for (uint64_t seed = 0; seed < 120; ++seed) {
+    const TablesProblem p =
+        build_tables_problem(seed, static_cast<int>(seed % 5), Split::kTrain, false);
+    const auto database = prompt_database({&p, 1}, seed);
+    const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
+    size_t last = 0;
+    for (const PlannedColumn& planned : labelled(p, *database).plan.columns) {
+      n_missing += planned.name.empty();
+      const size_t place = lower_text(p.question).find(lower_text(planned.why));
+      EXPECT_LE(last, place) << p.question << " | " << planned.why;
+      last = place;
+      for (const SqlColumn& c : database->tables()[0].columns) {
+        if (labels.column(c) != planned.name || labels.words_for(c).empty()) continue;
+        EXPECT_EQ(planned.why, labels.words_for(c));
+        ++n_marked;
+      }
+    }
+  }
+  EXPECT_GT(n_marked, 80u);
+  EXPECT_GT(n_missing, 5u);
+}
+
 TEST(TablesEnvironment, AnOutcomeIsTheResultOnThePromptsTables) {
   const auto environment = make_environment("tables").value();
   size_t n_declined = 0, n_results = 0;
