@@ -76,12 +76,13 @@ class NamedThought {
 /// What a completion comes to, to be compared with what others do: that it declines, or a result.
 struct Ballot {
   bool valid = false, declined = false;
-  std::string sql;
+  std::string sql, missing;
   double weight = 0;
   std::optional<QueryResult> result;  // none where the query takes long
 
   bool agrees_with(const Ballot& o) const {
-    if (!valid || !o.valid || declined || o.declined) return valid && declined && o.declined;
+    if (!valid || !o.valid || declined != o.declined) return false;
+    if (declined) return missing == o.missing;
     if (sql == o.sql) return true;
     return result.has_value() && o.result.has_value() && same_result(*result, *o.result);
   }
@@ -94,6 +95,7 @@ Ballot ballot_of(Database& database, const TableAnswer& written, const TableLabe
   Ballot b;
   b.declined = written.declined();
   b.valid = b.declined;
+  b.missing = written.missing;
   b.weight = answer_weight(written, labels);
   if (b.declined || written.sql.empty()) return b;
   b.sql = labels.sql(written.sql);

@@ -120,7 +120,8 @@ TEST_F(AnalystTest, OfSeveralSamplesTheResultThatMostHaveIsTheAnswer) {
   // Of as many the first.
   EXPECT_EQ(ask({other, one, "e", "f", "g"}).sql, "SELECT COUNT(*) FROM sales");
   const std::string no = "x</think>\nCANNOT: no column for x", y = "x</think>\nCANNOT: y";
-  EXPECT_TRUE(ask({other, no, one, y, "h"}).declined);
+  EXPECT_TRUE(ask({other, no, one, no, "h"}).declined);
+  EXPECT_FALSE(ask({other, no, one, y, "h"}).declined);  // other things are missing
   // None is worth anything: the first goes through the usual turns.
   model_.script = {"1", "2", "3", "4", "5", one};
   model_.seen.clear();

@@ -113,7 +113,7 @@ TEST(TablesEnvironment, AnOutcomeIsTheResultOnThePromptsTables) {
     const std::string outcome = environment->outcome(p, right).text;
     const size_t at = right.find("</think>\n") + 9;
     if (right.substr(at).starts_with("CANNOT")) {
-      EXPECT_EQ(outcome, "declined");
+      EXPECT_TRUE(outcome.starts_with("declined: no column for ")) << outcome;
       ++n_declined;
       continue;
     }

@@ -252,7 +252,7 @@ Outcome tables_outcome(const TablesProblem& p, uint64_t seed, std::string_view c
   if (!answer.declined() && answer.sql.empty()) return {};
   const auto database = prompt_database({&p, 1}, seed);
   const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
-  Outcome outcome{"declined", answer_weight(answer, labels)};
+  Outcome outcome{"declined: " + answer.missing, answer_weight(answer, labels)};
   if (answer.declined()) return outcome;
   const Result<QueryResult> found = database->query(labels.sql(answer.sql), kLimits);
   if (!found.ok() || all_null(found.value())) return {};
