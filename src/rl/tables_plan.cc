@@ -42,11 +42,16 @@ std::string plan_literal(const SqlValue& v) {
   return sql_literal(v);
 }
 
+// Letter case aside; npos where they do not stand there.
+size_t place_in(std::string_view question, std::string_view words) {
+  return words.empty() ? question.npos : lower_text(question).find(lower_text(words));
+}
+
 class PlanMaker {
  public:
   PlanMaker(const TableSchema& schema, const TableQuery& q,
             const std::map<ColumnRef, std::string>& why, std::string_view question)
-      : schema_(schema), q_(q), why_(why), question_(lower_text(question)) {}
+      : schema_(schema), q_(q), why_(why), question_(question) {}
 
   TablePlan make() {
     if (schema_.tables.size() == 2) plan_.table = table_identifier(q_.base);
@@ -60,8 +65,7 @@ class PlanMaker {
       for (std::string& c : conditions(f)) plan_.filters.push_back(std::move(c));
       take({f.table, f.column});
     }
-    std::stable_sort(plan_.columns.begin(), plan_.columns.end(),
-                     [&](const auto& a, const auto& b) { return place(a.why) < place(b.why); });
+    sort_by_question(plan_.columns, question_);
     order();
     if (q_.limit > 0) plan_.limit = std::to_string(q_.limit);
     plan_.check = plan_check(plan_);
@@ -69,13 +73,9 @@ class PlanMaker {
   }
 
  private:
-  // Where the words stand in the question; what does not stand there comes last.
-  size_t place(std::string_view words) const {
-    return words.empty() ? question_.npos : question_.find(lower_text(words));
-  }
   size_t place(const ColumnRef& r) const {
     const auto why = why_.find(r);
-    return why == why_.end() ? question_.npos : place(why->second);
+    return why == why_.end() ? question_.npos : place_in(question_, why->second);
   }
 
   std::string table_identifier(size_t t) const { return sql_identifier(schema_.tables[t].name); }
@@ -258,6 +258,12 @@ std::string plain_number(double x) {
 TablePlan plan_of_query(const TableSchema& schema, const TableQuery& query,
                         const std::map<ColumnRef, std::string>& why, std::string_view question) {
   return PlanMaker(schema, query, why, question).make();
+}
+
+void sort_by_question(std::vector<PlannedColumn>& columns, std::string_view question) {
+  std::stable_sort(columns.begin(), columns.end(), [&](const auto& a, const auto& b) {
+    return place_in(question, a.why) < place_in(question, b.why);
+  });
 }
 
 std::string query_sql(const TableSchema& schema, const TablePlan& plan) {

@@ -220,6 +220,7 @@ TablesProblem labelled(const TablesProblem& problem, const Database& database) {
       c.name = column_label(problem.schema, p.schema, c.name);
       if (words.contains(c.name)) c.why = words[c.name];
     }
+    sort_by_question(p.plan.columns, p.question);
     return p;
   }
   p.plan = plan_of_query(p.schema, p.query, p.why, p.question);

@@ -84,6 +84,8 @@ bool is_held_out_composition(const TableQuery& query);
 /// words, so that a model reads the question once from front to back.
 TablePlan plan_of_query(const TableSchema& schema, const TableQuery& query,
                         const std::map<ColumnRef, std::string>& why, std::string_view question);
+/// Into the order of their words in the question; those that do not stand there come last.
+void sort_by_question(std::vector<PlannedColumn>& columns, std::string_view question);
 /// The SQL of the plan.
 std::string query_sql(const TableSchema& schema, const TablePlan& plan);
 
