@@ -52,8 +52,8 @@ class TableLabels {
   /// The other way about: values and numbers of a plan's line by their labels.
   std::string with_literals(std::string_view text) const;
   /// What the question names for certain and a query in labels leaves out: values and numbers as
-  /// SQL writes them, columns by their names. Where words may stand for several things, one of them
-  /// is enough.
+  /// SQL writes them (a value also where it is compared with a column that does not have it),
+  /// columns by their names. Where words may stand for several things, one of them is enough.
   struct Unused {
     std::vector<std::string> literals, columns;
   };
