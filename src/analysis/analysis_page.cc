@@ -38,11 +38,11 @@ PageSection answer_section(const AnalysisAnswer& answer) {
   if (answer.sql.empty()) return section;
   section.code = block_text(answer.sql);
   if (const auto chart = choose_chart(answer.columns, answer.result)) {
-      section.plot = DrawnPlot{chart_svg(*chart, {.width = 900, .standalone = false}),
-                               chart_svg(*chart, {.width = 360, .standalone = false})};
-      section.plot_caption = chart->value.unit.size() == 3
-                                 ? fmt::format("{}, in {}", chart->title, chart->value.unit)
-                                 : chart->title;
+    section.plot = DrawnPlot{chart_svg(*chart, {.width = 900, .standalone = false}),
+                             chart_svg(*chart, {.width = 360, .standalone = false})};
+    section.plot_caption = chart->value.unit.size() == 3
+                               ? fmt::format("{}, in {}", chart->title, chart->value.unit)
+                               : chart->title;
   }
   if (!answer.result.rows.empty()) section.tables = {page_table(answer)};
   if (answer.result.rows.size() > kPageRows)

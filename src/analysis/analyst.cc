@@ -10,6 +10,7 @@
 #include "analysis/answer_text.h"
 #include "analysis/cell_text.h"
 #include "analysis/result_columns.h"
+#include "base/elect.h"
 #include "toolbox/result_compare.h"
 
 namespace fathom {
@@ -104,7 +105,7 @@ Ballot ballot_of(Database& database, const TableAnswer& written, const TableLabe
     b.valid = !is_empty_result(result.value());
     b.result = std::move(result).value();
   } else {
-    b.valid = result.message().find("steps") != std::string::npos;
+    b.valid = result.message().starts_with(kQueryStopped);
   }
   return b;
 }
@@ -182,23 +183,11 @@ Result<Completion> Analyst::elected(std::span<const ChatMessage> messages,
     ballots.push_back(c.end == Completion::End::kDone
                           ? ballot_of(*database_, read_table_answer(c.text), labels)
                           : Ballot());
-  size_t best = 0;
-  double most = 0;
-  for (size_t i = 0; i < all.size(); ++i) {
-    double weight = 0;
-    int n = 0;
-    for (const Ballot& b : ballots) {
-      if (!ballots[i].agrees_with(b)) continue;
-      weight += b.weight;
-      ++n;
-    }
-    if (weight > most) {
-      most = weight;
-      best = i;
-      answer.n_agreeing = n;
-    }
-  }
+  const auto [best, n_agreeing] = elect(
+      all.size(), [&](size_t i) { return ballots[i].weight; },
+      [&](size_t i, size_t j) { return ballots[i].agrees_with(ballots[j]); });
   answer.n_samples = static_cast<int>(all.size());
+  answer.n_agreeing = static_cast<int>(std::max<size_t>(n_agreeing, 1));
   for (size_t i = 0; i < all.size(); ++i)
     if (i != best) add_figures(answer, all[i]);
   for (const TextPiece& piece : all[best].pieces) on_piece(piece);

@@ -37,15 +37,6 @@ class ScriptedAnswerer : public Answerer {
     if (endless) c.end = Completion::End::kLength;
     return c;
   }
-  Result<std::vector<Completion>> complete_several(std::span<const ChatMessage> messages, int n,
-                                                   const OnPiece& on_piece) override {
-    std::vector<Completion> all;
-    for (int i = 0; i < n; ++i) {
-      FATHOM_ASSIGN_OR_RETURN(Completion c, complete(messages, on_piece));
-      all.push_back(std::move(c));
-    }
-    return all;
-  }
   Result<bool> fits(std::span<const ChatMessage> messages) override {
     size_t n = 0;
     for (const ChatMessage& m : messages) n += m.content.size();
@@ -117,6 +108,11 @@ TEST_F(AnalystTest, OfSeveralSamplesTheResultThatMostHaveIsTheAnswer) {
   EXPECT_EQ(a.n_agreeing, 2);
   EXPECT_EQ(a.turns, 1);
   EXPECT_EQ(analysis_json(a)["agreeing"], 2);
+  // A query that fails has no vote, whatever the column is called that it wants.
+  EXPECT_EQ(ask({one, "d</think>\nSELECT steps FROM sales", "d</think>\nSELECT steps FROM sales",
+                 "d</think>\nSELECT steps FROM sales", "e"})
+                .sql,
+            "SELECT SUM(price) FROM sales");
   // Of as many the first.
   EXPECT_EQ(ask({other, one, "e", "f", "g"}).sql, "SELECT COUNT(*) FROM sales");
   const std::string no = "x</think>\nCANNOT: no column for x", y = "x</think>\nCANNOT: y";

@@ -35,11 +35,19 @@ class Answerer {
   /// `messages` end with the user's. Error: the prompt does not fit, or the model failed.
   virtual Result<Completion> complete(std::span<const ChatMessage> messages,
                                       const OnPiece& on_piece) = 0;
-  /// complete(), and n - 1 completions more, drawn from the model's own distribution (temperature
-  /// 1). The figures of those that ran side by side stand in the first. on_piece gets no text:
-  /// false ends them all. Error: as complete().
+  /// n completions. on_piece gets no text: false ends them. The engine's first is complete()'s, the
+  /// others are drawn from the model's own distribution (temperature 1), all side by side, and the
+  /// figures of all stand in the first; here, complete() n times. Error: as complete().
   virtual Result<std::vector<Completion>> complete_several(std::span<const ChatMessage> messages,
-                                                           int n, const OnPiece& on_piece) = 0;
+                                                           int n, const OnPiece& on_piece) {
+    std::vector<Completion> all;
+    for (int i = 0; i < n; ++i) {
+      FATHOM_ASSIGN_OR_RETURN(Completion c,
+                              complete(messages, [&](const TextPiece&) { return on_piece({}); }));
+      all.push_back(std::move(c));
+    }
+    return all;
+  }
   /// Whether a prompt of these messages leaves room for an answer.
   virtual Result<bool> fits(std::span<const ChatMessage> messages) = 0;
 };

@@ -17,15 +17,6 @@ class LineAnswerer : public Answerer {
     c.n_generated = 2;
     return c;
   }
-  Result<std::vector<Completion>> complete_several(std::span<const ChatMessage> messages, int n,
-                                                   const OnPiece& on_piece) override {
-    std::vector<Completion> all;
-    for (int i = 0; i < n; ++i) {
-      FATHOM_ASSIGN_OR_RETURN(Completion c, complete(messages, on_piece));
-      all.push_back(std::move(c));
-    }
-    return all;
-  }
   Result<bool> fits(std::span<const ChatMessage>) override { return true; }
   std::vector<std::string> lines;
   size_t n = 0;

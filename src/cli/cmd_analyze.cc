@@ -61,6 +61,8 @@ GenerationOptions analyze_generation(const AnalyzeFlags& flags, const Engine& en
   GenerationOptions options = generation_options(flags.generation, engine);
   if (flags.generation.temperature < 0 && engine.recommended().temperature < 0)
     options.sampling.temp = 0;
+  // Of several samples the others are drawn: without --seed the same ones each time.
+  if (!flags.generation.seed_given && options.sampling.temp == 0) options.sampling.seed = 0;
   if (options.n_predict < 0)
     options.n_predict = prompt == TaskPrompt::kShort ? kShortAnswerTokens : kFullAnswerTokens;
   return options;

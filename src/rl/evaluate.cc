@@ -1,11 +1,11 @@
 // See evaluate.h.
 #include "rl/evaluate.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <set>
 
+#include "base/elect.h"
 #include "base/threads.h"
 #include "rl/rollout.h"
 
@@ -29,23 +29,6 @@ struct Answers {
   std::vector<Rollout> rollouts;
   std::vector<Score> scores;
 };
-
-// The place of what has most weight together with those that agree, empty ones aside; of as much
-// the first.
-size_t elected(const std::vector<Outcome>& all) {
-  size_t best = 0;
-  double most = 0;
-  for (size_t i = 0; i < all.size(); ++i) {
-    double weight = 0;
-    for (const Outcome& o : all)
-      if (!o.text.empty() && o.text == all[i].text) weight += o.weight;
-    if (weight > most) {
-      most = weight;
-      best = i;
-    }
-  }
-  return best;
-}
 
 class Evaluation {
  public:
@@ -161,7 +144,12 @@ class Evaluation {
       };
       add(first, at);
       for (size_t i = 0; i + 1 < k; ++i) add(samples, at * k + i);
-      right[at] = correct[elected(outcomes)];
+      const Elected elected = elect(
+          outcomes.size(), [&](size_t i) { return outcomes[i].weight; },
+          [&](size_t i, size_t j) {
+            return !outcomes[i].text.empty() && outcomes[i].text == outcomes[j].text;
+          });
+      right[at] = correct[elected.place];
     });
     row.majority.n = static_cast<int64_t>(posed_.size());
     for (const int r : right) row.majority.n_hits += r;

@@ -11,6 +11,9 @@
 
 namespace fathom {
 
+/// A longer question is cut there before it is read.
+inline constexpr size_t kMaxQuestionBytes = 2000;
+
 struct QuestionWord {
   size_t begin, end;      // bytes of the question
   std::string key, stem;  // match_key's; that without its plural

@@ -11,8 +11,6 @@
 namespace fathom {
 namespace {
 
-constexpr size_t kMaxQuestionBytes = 4000;
-
 struct Match {
   NamedValue named;
   size_t n_words;

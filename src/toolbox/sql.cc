@@ -109,7 +109,7 @@ class Run {
       return Status::error(fmt::format("SQL: only a SELECT over the tables may run here, not {}",
                                        one_line(confinement_.refused(), 100)));
     if (!confinement_.reached().empty())
-      return Status::error(fmt::format("SQL: stopped after {}", confinement_.reached()));
+      return Status::error(fmt::format("{}{}", kQueryStopped, confinement_.reached()));
     if (memory_.refused())
       return Status::error(
           fmt::format("SQL: needs more than {} MB of memory", limits_.max_memory_bytes >> 20));

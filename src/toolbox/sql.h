@@ -66,6 +66,9 @@ struct QueryLimits {
   int64_t max_sql_bytes = 100'000;
 };
 
+/// How the error of a query begins that reached max_steps or max_seconds.
+inline constexpr std::string_view kQueryStopped = "SQL: stopped after ";
+
 struct QueryResult {
   std::vector<std::string> columns = {};  // as the query names them; may repeat
   std::vector<std::vector<SqlValue>> rows = {};

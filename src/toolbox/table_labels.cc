@@ -18,7 +18,7 @@ namespace {
 using LiteralKind = MarkedLiteral::Kind;
 
 constexpr std::string_view kTableLabels = "TUVW", kLiteralLabels = "pqrsvwxyz";
-constexpr size_t kMaxQuestionBytes = 2000, kMaxShownColumns = 4;
+constexpr size_t kMaxShownColumns = 4;
 constexpr char kEnd = '\xff';  // behind each hashed name: in no UTF-8 text
 
 std::string label_at(std::string_view letters, uint64_t begin, size_t i) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "toolbox/question_words_impl.h"
 #include "toolbox/sql_outline_impl.h"
 #include "toolbox/text_impl.h"
 
@@ -208,7 +209,8 @@ Result<std::string> table_question(Database& database, std::string_view question
   }
   FATHOM_ASSIGN_OR_RETURN(std::string text, schema_text(database, question, options));
   for (const TableKey& k : keys) text += fmt::format("key {}\n", table_key_text(k));
-  return text + fmt::format("\n{}\nQuestion: {}", kInstructions, one_line(question, 2000));
+  return text +
+         fmt::format("\n{}\nQuestion: {}", kInstructions, one_line(question, kMaxQuestionBytes));
 }
 
 TableAnswer read_table_answer(std::string_view completion) {
@@ -246,8 +248,7 @@ double answer_weight(const TableAnswer& answer, const TableLabels& labels) {
   }
   const TableLabels::Unused unused = labels.unused(answer.sql);
   const Result<TablePlan> plan = read_plan(labels.plan(answer.thought));
-  const bool agrees =
-      plan.ok() && plan_disagreements(plan.value(), labels.sql(answer.sql)).empty();
+  const bool agrees = plan.ok() && plan_disagreements(plan.value(), labels.sql(answer.sql)).empty();
   return std::pow(kLiteral, unused.literals.size()) * std::pow(kColumn, unused.columns.size()) *
          (agrees ? 1 : kPlan);
 }

@@ -133,6 +133,11 @@ TEST(TableTask, AnAnswerThatLeavesOutWhatIsNamedCountsLess) {
   EXPECT_EQ(weight(columns + both + compute + select + where_both), 1);
   EXPECT_EQ(weight(columns + one + compute + select + where_one), 0.05);
   EXPECT_EQ(weight(columns + one + compute + select + where_both), 0.5);  // another plan
+  EXPECT_EQ(
+      weight(fmt::format("columns: north = {}\n{}, x > {}\ncompute: count rows\ncheck: 1 number\n"
+                         "</think>\nSELECT COUNT(*) FROM {}{} AND x > {}",
+                         region, one, number, labels.table(db->tables()[0]), where_one, number)),
+      0.3 * 0.5);  // without the price, and x is in no plan
   EXPECT_EQ(weight("hm</think>\n" + select + where_both), 0.5);
   EXPECT_EQ(weight("x</think>\n" + cannot_text("supplier")), 1);
   EXPECT_EQ(weight("x</think>\n" + cannot_text("unit prices")), 0.05);
