@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "base/file.h"
 #include "engine/test_util.h"
 
@@ -90,6 +92,21 @@ TEST_F(EngineAnswererTest, SeveralCompletionsReadThePromptOnce) {
   const auto stopped = a->complete_several(kMessages, 3, [](const TextPiece&) { return false; });
   ASSERT_TRUE(stopped.ok());
   EXPECT_EQ(stopped.value()[0].end, Completion::End::kStopped);
+}
+
+TEST_F(EngineAnswererTest, SeveralCompletionsAreDrawnEachByItselfAndTheSameAgain) {
+  const auto ignore = [](const TextPiece&) { return true; };
+  const auto texts = [&] {
+    const auto all = answerer(12)->complete_several(kMessages, 4, ignore);
+    EXPECT_TRUE(all.ok()) << all.message();
+    std::vector<std::string> out;
+    for (const Completion& c : all.value()) out.push_back(c.text);
+    return out;
+  };
+  const std::vector<std::string> first = texts();
+  EXPECT_EQ(first[0], answerer(12)->complete(kMessages, ignore).value().text);
+  EXPECT_EQ(std::set<std::string>(first.begin() + 1, first.end()).size(), 3u);
+  EXPECT_EQ(texts(), first);
 }
 
 TEST_F(EngineAnswererTest, WhatPromptsShareIsReadOnce) {
