@@ -13,6 +13,21 @@ int digit_at(const std::string& number, size_t i) {
   return i < number.size() ? number[number.size() - 1 - i] - '0' : 0;
 }
 
+char letter_of(size_t i) {
+  FATHOM_CHECK(i < 26);
+  return static_cast<char>('a' + i);
+}
+
+// "d3c2b0a3" and a line's end: 3203, each digit behind the letter of its place, a the ones.
+std::string lettered(const std::string& number) {
+  std::string out;
+  for (size_t i = number.size(); i-- > 0;) {
+    out += letter_of(i);
+    out += number[number.size() - 1 - i];
+  }
+  return out + '\n';
+}
+
 // One row of a product: a number times a digit.
 std::string times_digit(const std::string& a, int digit, std::string& result) {
   std::string working;
@@ -22,9 +37,9 @@ std::string times_digit(const std::string& a, int digit, std::string& result) {
     const int d = digit_at(a, i), v = d * digit + carry;
     const bool last = i + 1 == a.size();
     result = (last ? std::to_string(v) : std::to_string(v % 10)) + result;
-    working += fmt::format("{}*{}", d, digit);
+    working += fmt::format("{}{}*{}", letter_of(i), d, digit);
     if (carry > 0) working += fmt::format("+{}", carry);
-    working += fmt::format("={} | {}\n", v, result);
+    working += fmt::format("={}|{}\n", v, result);
     carry = v / 10;
   }
   return working;
@@ -35,15 +50,15 @@ std::string times_digit(const std::string& a, int digit, std::string& result) {
 std::string addition_working(int64_t a, int64_t b) {
   FATHOM_CHECK(a >= 0 && b >= 0);
   const std::string x = std::to_string(a), y = std::to_string(b);
-  std::string working, result;
+  std::string working = lettered(x) + lettered(y), result;
   int carry = 0;
   for (size_t i = 0; i < std::max(x.size(), y.size()); ++i) {
     const int v = digit_at(x, i) + digit_at(y, i) + carry;
     const bool last = i + 1 == std::max(x.size(), y.size());
     result = (last ? std::to_string(v) : std::to_string(v % 10)) + result;
-    working += fmt::format("{}+{}", digit_at(x, i), digit_at(y, i));
+    working += fmt::format("{}{}+{}", letter_of(i), digit_at(x, i), digit_at(y, i));
     if (carry > 0) working += "+1";
-    working += fmt::format("={} | {}\n", v, result);
+    working += fmt::format("={}|{}\n", v, result);
     carry = v / 10;
   }
   return working;
@@ -52,11 +67,11 @@ std::string addition_working(int64_t a, int64_t b) {
 std::string subtraction_working(int64_t a, int64_t b) {
   FATHOM_CHECK(a >= b && b >= 0);
   const std::string x = std::to_string(a), y = std::to_string(b);
-  std::string working, result;
+  std::string working = lettered(x) + lettered(y), result;
   int borrow = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     int v = digit_at(x, i) - digit_at(y, i) - borrow;
-    working += fmt::format("{}-{}", digit_at(x, i), digit_at(y, i));
+    working += fmt::format("{}{}-{}", letter_of(i), digit_at(x, i), digit_at(y, i));
     if (borrow > 0) working += "-1";
     borrow = v < 0 ? 1 : 0;
     if (borrow > 0) {
@@ -64,7 +79,7 @@ std::string subtraction_working(int64_t a, int64_t b) {
       working += "+10";
     }
     result = std::to_string(v) + result;
-    working += fmt::format("={} | {}\n", v, result);
+    working += fmt::format("={}|{}\n", v, result);
   }
   return working;
 }
@@ -72,7 +87,7 @@ std::string subtraction_working(int64_t a, int64_t b) {
 std::string multiplication_working(int64_t a, int64_t b) {
   FATHOM_CHECK(a >= 0 && b >= 0);
   const std::string x = std::to_string(a), y = std::to_string(b);
-  std::string working;
+  std::string working = lettered(x) + (y.size() > 1 ? lettered(y) : "");
   int64_t total = 0;
   for (size_t i = 0; i < y.size(); ++i) {
     if (digit_at(y, i) == 0 && y.size() > 1) continue;
@@ -92,14 +107,15 @@ std::string multiplication_working(int64_t a, int64_t b) {
 
 std::string division_working(int64_t a, int64_t b) {
   FATHOM_CHECK(a >= 0 && b >= 1 && b <= 99);
-  std::string working, result;
+  const std::string x = std::to_string(a);
+  std::string working = lettered(x), result;
   int64_t rest = 0;
-  for (const char c : std::to_string(a)) {
-    const int64_t v = rest * 10 + (c - '0');
+  for (size_t i = x.size(); i-- > 0;) {
+    const int64_t v = rest * 10 + digit_at(x, i);
     rest = v % b;
     if (!result.empty() || v >= b) {
       result += std::to_string(v / b);
-      working += fmt::format("{}/{}={} r{} | {}\n", v, b, v / b, rest, result);
+      working += fmt::format("{}{}/{}={}r{}|{}\n", letter_of(i), v, b, v / b, rest, result);
     }
   }
   return working;

@@ -127,7 +127,8 @@ std::optional<int64_t> whole(int64_t a, char op, int64_t b) {
 
 struct Combined {
   int64_t value;
-  std::string text;  // of an expression, in parentheses where one is needed
+  std::string text;     // of an expression, in parentheses where one is needed
+  std::string working;  // "10-2=8", of the values of its two parts
 };
 
 // What two numbers give: a+b, the larger minus the smaller, a*b, and the whole quotient.
@@ -137,7 +138,9 @@ std::vector<Combined> results_of_two(const Combined& a, const Combined& b) {
   std::vector<Combined> out;
   for (const char op : {'+', '-', '*', '/'}) {
     const auto v = whole(high.value, op, low.value);
-    if (v.has_value()) out.push_back({*v, fmt::format("({}{}{})", high.text, op, low.text)});
+    if (v.has_value())
+      out.push_back({*v, fmt::format("({}{}{})", high.text, op, low.text),
+                     fmt::format("{}{}{}={}", high.value, op, low.value, *v)});
   }
   return out;
 }
@@ -145,21 +148,24 @@ std::vector<Combined> results_of_two(const Combined& a, const Combined& b) {
 struct Need {
   int64_t value;
   char op;
-  bool number_first;  // number op value = target
+  bool number_first;    // number op value = target
+  std::string working;  // "12-9=3": how the value comes of the target and the number
 };
 
 // What must stand beside `number` to reach the target by one operation.
 std::vector<Need> needs_of(int64_t number, int64_t target) {
   std::vector<Need> needs;
-  const auto add = [&](std::optional<int64_t> v, char op, bool first) {
-    if (v.has_value()) needs.push_back({*v, op, first});
+  const auto add = [&](int64_t a, char working_op, int64_t b, char op, bool first) {
+    const auto v = whole(a, working_op, b);
+    if (v.has_value())
+      needs.push_back({*v, op, first, fmt::format("{}{}{}={}", a, working_op, b, *v)});
   };
-  add(whole(target, '-', number), '+', false);
-  add(whole(target, '+', number), '-', false);
-  add(whole(number, '-', target), '-', true);
-  add(whole(target, '/', number), '*', false);
-  add(whole(target, '*', number), '/', false);
-  add(whole(number, '/', target), '/', true);
+  add(target, '-', number, '+', false);
+  add(target, '+', number, '-', false);
+  add(number, '-', target, '-', true);
+  add(target, '/', number, '*', false);
+  add(target, '*', number, '/', false);
+  add(number, '/', target, '/', true);
   return needs;
 }
 
@@ -171,13 +177,13 @@ std::string search_three(const std::vector<Combined>& n, int64_t target, std::st
     const std::vector<Need> needs = needs_of(c.value, target);
     const std::vector<Combined> given = results_of_two(a, b);
     trace += fmt::format("{}: need", c.value);
-    for (const Need& x : needs) trace += fmt::format(" {}", x.value);
-    trace += fmt::format("; {} {} give", a.value, b.value);
-    for (const Combined& g : given) trace += fmt::format(" {}", g.value);
+    for (const Need& x : needs) trace += ' ' + x.working;
+    trace += "; give";
+    for (const Combined& g : given) trace += ' ' + g.working;
     for (const Need& x : needs) {
       for (const Combined& g : given) {
         if (g.value != x.value) continue;
-        trace += fmt::format("; {} fits\n", g.value);
+        trace += fmt::format("; {} {} fits\n", x.working, g.working);
         return x.number_first ? fmt::format("{}{}{}", c.text, x.op, g.text)
                               : fmt::format("{}{}{}", g.text, x.op, c.text);
       }
@@ -194,7 +200,7 @@ Countdown draw_countdown(Draw& draw, int difficulty) {
     Countdown c;
     for (size_t i = 0; i < n; ++i) c.numbers.push_back(draw.between(1, kMostNumber[difficulty]));
     std::vector<Combined> left;
-    for (const int64_t x : c.numbers) left.push_back({x, ""});
+    for (const int64_t x : c.numbers) left.push_back({x, "", ""});
     while (left.size() > 1) {
       draw.shuffle(left);
       const auto results = results_of_two(left[left.size() - 1], left[left.size() - 2]);
@@ -216,7 +222,7 @@ std::string search_four(Draw& draw, const Countdown& c, std::string& trace) {
   for (size_t i = 0; i < 4; ++i) {
     for (size_t j = i + 1; j < 4; ++j) {
       const auto text = [&](size_t k) {
-        return Combined{c.numbers[k], std::to_string(c.numbers[k])};
+        return Combined{c.numbers[k], std::to_string(c.numbers[k]), ""};
       };
       for (const Combined& r : results_of_two(text(i), text(j))) {
         First f{{r}, fmt::format("{}={}\n", r.text.substr(1, r.text.size() - 2), r.value)};
@@ -288,7 +294,7 @@ class CountdownEnvironment final : public Environment {
     std::string trace, found;
     if (c.numbers.size() == 3) {
       std::vector<Combined> numbers;
-      for (const int64_t x : c.numbers) numbers.push_back({x, std::to_string(x)});
+      for (const int64_t x : c.numbers) numbers.push_back({x, std::to_string(x), ""});
       found = search_three(numbers, c.target, trace);
     } else {
       found = search_four(draw, c, trace);

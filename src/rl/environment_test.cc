@@ -133,15 +133,16 @@ TEST(Repair, TheAttemptFailsAndRepeatingItDoesNotPay) {
 
 TEST(Arithmetic, WorkingIsWrittenDigitByDigit) {
   EXPECT_EQ(addition_working(4837, 965),
-            "7+5=12 | 2\n3+6+1=10 | 02\n8+9+1=18 | 802\n4+0+1=5 | 5802\n");
-  EXPECT_EQ(subtraction_working(403, 178), "3-8+10=5 | 5\n0-7-1+10=2 | 25\n4-1-1=2 | 225\n");
-  EXPECT_EQ(multiplication_working(48, 6), "8*6=48 | 8\n4*6+4=28 | 288\n");
-  EXPECT_EQ(division_working(937, 6), "9/6=1 r3 | 1\n33/6=5 r3 | 15\n37/6=6 r1 | 156\n");
+            "d4c8b3a7\nc9b6a5\na7+5=12|2\nb3+6+1=10|02\nc8+9+1=18|802\nd4+0+1=5|5802\n");
+  EXPECT_EQ(subtraction_working(403, 178),
+            "c4b0a3\nc1b7a8\na3-8+10=5|5\nb0-7-1+10=2|25\nc4-1-1=2|225\n");
+  EXPECT_EQ(multiplication_working(48, 6), "b4a8\na8*6=48|8\nb4*6+4=28|288\n");
+  EXPECT_EQ(division_working(937, 6), "c9b3a7\nc9/6=1r3|1\nb33/6=5r3|15\na37/6=6r1|156\n");
 }
 
 // What the last line of the working shows behind its bar.
 std::string result_of(const std::string& working) {
-  return working.substr(working.rfind("| ") + 2, working.size() - working.rfind("| ") - 3);
+  return working.substr(working.rfind('|') + 1, working.size() - working.rfind('|') - 2);
 }
 
 TEST(Arithmetic, WorkingEndsInTheResult) {

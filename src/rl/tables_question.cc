@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "rl/tables_phrases_impl.h"
@@ -39,6 +40,24 @@ std::string tidy(const std::string& text) {
   return out;
 }
 
+// As people write in haste: small words left out, no apostrophe. Of a sentence before it is filled,
+// so that no name and no value changes.
+std::string in_haste(Draw& draw, std::string_view sentence) {
+  static const std::set<std::string_view> kSmall = {"the",  "a",    "is", "are", "was",
+                                                    "were", "have", "do", "we",  "our"};
+  std::string out;
+  while (!sentence.empty()) {
+    const size_t end = std::min(sentence.find(' '), sentence.size());
+    const std::string_view word = sentence.substr(0, end);
+    sentence.remove_prefix(std::min(end + 1, sentence.size()));
+    if (kSmall.contains(word) && draw.chance(0.5)) continue;
+    if (!out.empty()) out += ' ';
+    for (const char c : word)
+      if (c != '\'' || out.ends_with('}')) out += c;
+  }
+  return out;
+}
+
 class QuestionWriter {
  public:
   QuestionWriter(Draw& draw, const TableSchema& schema, const TableQuery& query)
@@ -52,14 +71,15 @@ class QuestionWriter {
     std::vector<std::pair<std::string, const Sentence*>> all = sentences(held_out);
     draw_.shuffle(all);
     for (const auto& [family, sentence] : all) {
-      const std::string text = choose_alternatives(draw_, sentence->text);
+      std::string text = choose_alternatives(draw_, sentence->text);
+      if (!held_out && draw_.chance(0.2)) text = in_haste(draw_, text);
       if (!fits(text)) continue;
       had_rows_ = false;
       place_conditions(text);
       std::optional<std::string> out =
           filled(text, [&](std::string_view key) { return filling(key); });
       if (!out.has_value()) continue;
-      return finished(*out, family);
+      return finished(held_out ? *out : addressed(*out), family);
     }
     return Status::error("no sentence fits");
   }
@@ -294,6 +314,18 @@ class QuestionWriter {
     const std::vector<std::string>& verbs = column_of(schema_, *q_.date).about->phrases;
     if (verbs.empty()) return std::nullopt;
     return draw_.pick(verbs);
+  }
+
+  // Some have words around them that ask for nothing.
+  std::string addressed(std::string text) {
+    if (draw_.chance(0.12)) text = words_.one_of("opener") + text;
+    if (draw_.chance(0.08)) {
+      const std::string mark =
+          text.ends_with('?') || text.ends_with('.') ? text.substr(text.size() - 1) : "";
+      text.resize(text.size() - mark.size());
+      text += words_.one_of("closer") + mark;
+    }
+    return text;
   }
 
   // What was not said by a word of its own: the names of the rows.
