@@ -208,7 +208,6 @@ TablesProblem labelled(const TablesProblem& problem, const Database& database) {
     for (size_t c = 0; c < table.columns.size(); ++c) {
       const std::string& label = labels.column(table.columns[c]);
       p.schema.tables[t].columns[c].name = label;
-      // Where the question marks the column, the plan says its words: there is one way to write it.
       const std::string_view marked = labels.words_for(table.columns[c]);
       if (marked.empty()) continue;
       words[label] = marked;
@@ -221,9 +220,13 @@ TablesProblem labelled(const TablesProblem& problem, const Database& database) {
       if (words.contains(c.name)) c.why = words[c.name];
     }
     sort_by_question(p.plan.columns, p.question);
-    return p;
+  } else {
+    p.plan = plan_of_query(p.schema, p.query, p.why, p.question);
   }
-  p.plan = plan_of_query(p.schema, p.query, p.why, p.question);
+  // Where the question marks a column, its label is enough (TableLabels::plan).
+  for (PlannedColumn& c : p.plan.columns)
+    if (words.contains(c.name)) c.why.clear();
+  if (p.sql.empty()) return p;
   for (auto* lines : {&p.plan.filters, &p.plan.compute})
     for (std::string& line : *lines) line = labels.with_literals(line);
   p.plan.having = labels.with_literals(p.plan.having);

@@ -10,6 +10,7 @@
 #include "base/text_hash.h"
 #include "toolbox/question_words_impl.h"
 #include "toolbox/sql_outline_impl.h"
+#include "toolbox/table_plan.h"
 #include "toolbox/text_impl.h"
 
 namespace fathom {
@@ -142,6 +143,13 @@ std::string_view TableLabels::words_for(const SqlColumn& column) const {
   return {};
 }
 
+// "unit price = " of the label of a column that the question names; empty of all else.
+std::string TableLabels::words_before(std::string_view label) const {
+  for (const auto& [c, words] : words_)
+    if (column(*c) == label) return plan_words(words) + " = ";
+  return {};
+}
+
 bool TableLabels::names_column(std::string_view words) const {
   const std::string stems = stems_of(question_words(words));
   return std::any_of(named_.begin(), named_.end(),
@@ -234,14 +242,19 @@ std::string TableLabels::plan(std::string_view labelled) const {
       out += sql(line);
       continue;
     }
-    // "in the north = C, sold = A": what stands behind " = ".
-    for (size_t at = 0; at < line.size();) {
-      const size_t equal = std::min(line.find(" = ", at), line.size());
-      const size_t name = std::min(equal + 3, line.size());
-      const size_t stop = std::min(line.find_first_of(",\n", name), line.size());
+    // "in the north = C, sold = A, B": what stands behind " = ", or alone.
+    out += "columns: ";
+    for (size_t at = 9; at < line.size();) {
+      const size_t stop = std::min(line.find_first_of(",\n", at), line.size());
+      const size_t begin = std::min(line.find_first_not_of(' ', at), stop);
+      const size_t equal = line.substr(0, stop).find(" = ", begin);
+      const bool alone = equal == line.npos;
+      const size_t name = alone ? begin : equal + 3;
       out += line.substr(at, name - at);
+      if (alone) out += words_before(line.substr(name, stop - name));
       out += sql(line.substr(name, stop - name));
-      at = stop;
+      if (stop < line.size()) out += line[stop];
+      at = stop + 1;
     }
   }
   return out;

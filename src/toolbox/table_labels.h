@@ -47,7 +47,8 @@ class TableLabels {
   /// SQL, with names in place of labels; columns with their tables where there are several. What
   /// is no label stays, and what stands in quotes.
   std::string sql(std::string_view labelled) const;
-  /// The same for a plan (table_plan.h): the words in its `columns` line stay.
+  /// The same for a plan (table_plan.h): the words in its `columns` line stay, and a label that
+  /// stands there alone gets the question's words for it: "B" is "unit price = price_usd".
   std::string plan(std::string_view labelled) const;
   /// The other way about: values and numbers of a plan's line by their labels.
   std::string with_literals(std::string_view text) const;
@@ -74,6 +75,7 @@ class TableLabels {
     const void* what;
     std::string label, name, qualified;
   };
+  std::string words_before(std::string_view label) const;
   bool is_used(const Named& named, std::string_view sql) const;
   const Name* find(std::string_view label) const;
   const std::string& literal(const MarkedLiteral& literal, uint64_t begin);

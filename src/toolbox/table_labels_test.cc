@@ -75,6 +75,11 @@ TEST(TableLabels, WhatTheyStandForReplacesThem) {
             "columns: grade " + price +
                 " = \"Unit Price\", in 2024 = \"sold on\"\n"
                 "filter: year of \"sold on\" = 2024\n");
+  // Alone: with the question's words, where it names the column.
+  EXPECT_EQ(labels.plan("columns: " + region + ", " + price + "\n"),
+            "columns: Its = region, \"Unit Price\"\n");
+  EXPECT_EQ(labels.plan("columns: " + price + ", no, supplier = none"),
+            "columns: \"Unit Price\", no, supplier = none");
   EXPECT_EQ(labels.with_literals(price + " > 12.0, region = 'It''s', year of x = 2024"),
             price + " > " + twelve + ", region = " + its + ", year of x = " + year);
   EXPECT_EQ(labels.with_literals("month of x = 2024-12, month number of x = 12, y = 112"),

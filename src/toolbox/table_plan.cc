@@ -211,14 +211,6 @@ Result<PlannedColumn> read_column(std::string_view text) {
   return column;
 }
 
-// Words of a question inside a list of them.
-std::string plain_words(std::string_view words) {
-  std::string out;
-  for (const char c : words)
-    if (std::string_view("()'\",=\n").find(c) == std::string_view::npos) out += c;
-  return out;
-}
-
 Status read_line(std::string_view line, TablePlan& plan) {
   const auto single = [&](std::string_view key, std::string& field) {
     std::string_view rest = line;
@@ -283,6 +275,13 @@ void compare_columns(const TablePlan& plan, std::string_view sql, Texts& out) {
 
 }  // namespace
 
+std::string plan_words(std::string_view words) {
+  std::string out;
+  for (const char c : words)
+    if (std::string_view("()'\",=\n").find(c) == std::string_view::npos) out += c;
+  return out;
+}
+
 std::string plan_text(const TablePlan& plan) {
   std::string text;
   const auto line = [&](std::string_view key, std::string_view value) {
@@ -291,7 +290,7 @@ std::string plan_text(const TablePlan& plan) {
   std::string columns;
   for (const PlannedColumn& c : plan.columns) {
     if (!columns.empty()) columns += ", ";
-    if (!c.why.empty()) columns += plain_words(c.why) + " = ";
+    if (!c.why.empty()) columns += plan_words(c.why) + " = ";
     columns += c.name.empty() ? "none" : c.name;
   }
   line("table", plan.table);

@@ -49,6 +49,8 @@ struct TablePlan {
   std::string check = {};               // see plan_check
 };
 
+/// Words of a question as they can stand in the `columns` line: without marks that part its list.
+std::string plan_words(std::string_view words);
 std::string plan_text(const TablePlan& plan);  // ends in a newline
 /// Error: the line that is not of the grammar.
 Result<TablePlan> read_plan(std::string_view thought);
