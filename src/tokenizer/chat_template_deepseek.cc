@@ -27,8 +27,6 @@ constexpr std::string_view kOutputBegin = "<｜tool▁output▁begin｜>";
 constexpr std::string_view kOutputEnd = "<｜tool▁output▁end｜>";
 constexpr std::string_view kThinkEnd = "</think>";
 
-bool is_role(const Node& message, std::string_view role) { return message["role"].equals(role); }
-
 void write_bos(ChatWriter& out, const ChatInput& in) {
   out.literal(option_or(out, in, "bos_token", kDeepseekBos));
 }

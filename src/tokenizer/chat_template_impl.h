@@ -114,6 +114,10 @@ bool append_python_json(std::string& out, const Json& value, int indent);
 /// repr() of a float: the shortest digits that read back, 1e+16 and 1e-05 beyond.
 std::string python_float(double value);
 
+inline bool is_role(const Node& message, std::string_view role) {
+  return message["role"].equals(role);
+}
+
 // The renderers, one for each template; chat_template.cc has their names.
 void render_fathom(ChatWriter& out, const ChatInput& in);
 void render_deepseek_v2_chat(ChatWriter& out, const ChatInput& in);

@@ -9,8 +9,6 @@ constexpr std::string_view kDefaultSystem =
     "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
 constexpr std::string_view kTurnEnd = "<|im_end|>\n";
 
-bool is_role(const Node& message, std::string_view role) { return message["role"].equals(role); }
-
 void open_turn(ChatWriter& out, std::string_view role) {
   out.literal("<|im_start|>");
   out.literal(role);

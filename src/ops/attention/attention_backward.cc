@@ -14,9 +14,6 @@
 namespace fathom {
 namespace {
 
-
-int64_t blocks_of(int64_t dim) { return (dim + kGemmCols - 1) / kGemmCols; }
-
 // m [k rows][dim] as packed blocks of 64 columns, each [words of k][its padded width], for use as B.
 template <typename T>
 void pack_rows_in_blocks(uint32_t* dst, const T* m, int64_t row_stride, int64_t dim, int64_t k) {
@@ -72,8 +69,8 @@ struct Scratch {
     const auto take = [&](int64_t n_words) { return std::exchange(at, at + n_words); };
     q_columns = take(qk * kGemmCols);
     dout_columns = take(v * kGemmCols);
-    q_rows = take(blocks_of(qk_dim) * tile);
-    dout_rows = take(blocks_of(v_dim) * tile);
+    q_rows = take(gemm_blocks(qk_dim) * tile);
+    dout_rows = take(gemm_blocks(v_dim) * tile);
     k_pairs = take(qk * kTileKeys);
     scores = reinterpret_cast<float*>(take(tile));
     dp = reinterpret_cast<float*>(take(tile));

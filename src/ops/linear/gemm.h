@@ -11,6 +11,8 @@
 namespace fathom {
 
 inline constexpr int64_t kGemmCols = 64;  // widest packed block
+/// Blocks of n columns.
+constexpr int64_t gemm_blocks(int64_t n) { return (n + kGemmCols - 1) / kGemmCols; }
 
 /// Words of k that hold `k` elements of T: k for float, (k + 1) / 2 for BF16.
 template <typename T>

@@ -175,8 +175,6 @@ struct PackedPair {
   uint32_t* x;
 };
 
-int64_t blocks_of(int64_t n) { return (n + kGemmCols - 1) / kGemmCols; }
-
 template <typename T>
 void pack_columns(uint32_t* packed, View<const T> m, int64_t block) {
   const int64_t words = gemm_words<T>(m.dim(0)), col = block * kGemmCols;
@@ -222,7 +220,7 @@ void linear_products(std::span<const LinearProduct<T, Y>> products) {
   int64_t n_blocks = 0;
   for (const auto& p : products) {
     check(p);
-    n_blocks += p.x.dim(0) > 0 ? blocks_of(n_of(p)) : 0;
+    n_blocks += p.x.dim(0) > 0 ? gemm_blocks(n_of(p)) : 0;
   }
   if (n_blocks == 0) return;
   const int64_t wanted = 4 * num_threads();
@@ -251,7 +249,7 @@ void gradient_products(std::span<const GradientProduct<T>> products) {
   int64_t n_words = 0;
   for (const auto& p : products) {
     FATHOM_CHECK(p.dw.dim(0) == p.dy.dim(1) && p.dw.dim(1) == p.x.dim(1) && p.dy.dim(0) == p.x.dim(0));
-    n_words += gemm_words<T>(p.x.dim(0)) * kGemmCols * (blocks_of(p.dw.dim(0)) + blocks_of(p.dw.dim(1)));
+    n_words += gemm_words<T>(p.x.dim(0)) * kGemmCols * (gemm_blocks(p.dw.dim(0)) + gemm_blocks(p.dw.dim(1)));
   }
   auto* buffer = static_cast<uint32_t*>(gemm_scratch(7, n_words * 4));
   std::vector<PackedPair> packed(products.size());
@@ -259,7 +257,7 @@ void gradient_products(std::span<const GradientProduct<T>> products) {
   for (size_t i = 0; i < products.size(); ++i) {
     const auto& p = products[i];
     if (p.x.dim(0) == 0) continue;
-    const int64_t words = gemm_words<T>(p.x.dim(0)), out_blocks = blocks_of(p.dw.dim(0)), in_blocks = blocks_of(p.dw.dim(1));
+    const int64_t words = gemm_words<T>(p.x.dim(0)), out_blocks = gemm_blocks(p.dw.dim(0)), in_blocks = gemm_blocks(p.dw.dim(1));
     packed[i] = {buffer, buffer + words * kGemmCols * out_blocks};
     buffer += words * kGemmCols * (out_blocks + in_blocks);
     for (int64_t a = 0; a < out_blocks; ++a) packs.push_back({static_cast<int64_t>(i), a, -1});
