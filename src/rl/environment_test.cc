@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <set>
 
 #include "rl/arithmetic_working_impl.h"
@@ -180,6 +181,26 @@ Problem countdown_of(const std::string& numbers_and_target) {
     const Problem p = environment("countdown").sample(seed, 0, Split::kTrain);
     if (p.messages[0].content.find(numbers_and_target) != std::string::npos) return p;
   }
+}
+
+TEST(Countdown, EachEquationOfTheWorkingIsTrue) {
+  const std::regex equation(R"((\d+)([-+*/])(\d+)=(\d+))");
+  size_t n = 0;
+  for (uint64_t seed = 0; seed < 120; ++seed) {
+    const Problem p =
+        environment("countdown").sample(seed, static_cast<int>(seed % 6), Split::kTrain);
+    const std::string text = environment("countdown").demonstrate(p);
+    for (std::sregex_iterator m(text.begin(), text.end(), equation), end; m != end; ++m, ++n) {
+      const int64_t a = std::stoll((*m)[1]), b = std::stoll((*m)[3]), c = std::stoll((*m)[4]);
+      const char op = (*m)[2].str()[0];
+      EXPECT_TRUE(op == '+'   ? a + b == c
+                  : op == '-' ? a - b == c
+                  : op == '*' ? a * b == c
+                              : a == b * c)
+          << m->str();
+    }
+  }
+  EXPECT_GT(n, 500u);
 }
 
 TEST(Countdown, IsVerifiedExactly) {

@@ -110,6 +110,20 @@ TEST(TablesEnvironment, ThePlanNamesColumnsAsTheQuestionMarksThemAndInItsOrder) 
   EXPECT_GT(n_missing, 5u);
 }
 
+TEST(TablesEnvironment, WordsThatAskForNothingStandAroundTrainingQuestionsAlone) {
+  const auto n_addressed = [](Split split) {
+    int n = 0;
+    for (uint64_t seed = 0; seed < 300; ++seed) {
+      const TablesProblem p = build_tables_problem(seed, static_cast<int>(seed % 5), split, true);
+      for (const std::string& opener : table_phrases().lists.at("opener"))
+        n += lower_text(p.question).starts_with(lower_text(opener));
+    }
+    return n;
+  };
+  EXPECT_GT(n_addressed(Split::kTrain), 15);
+  EXPECT_EQ(n_addressed(Split::kPhrasing), 0);
+}
+
 TEST(TablesEnvironment, AnOutcomeIsTheResultOnThePromptsTables) {
   const auto environment = make_environment("tables").value();
   size_t n_declined = 0, n_results = 0;

@@ -238,13 +238,14 @@ std::string TableLabels::plan(std::string_view labelled) const {
     const size_t end = std::min(labelled.find('\n'), labelled.size() - 1) + 1;
     const std::string_view line = labelled.substr(0, end);
     labelled.remove_prefix(end);
-    if (!line.starts_with("columns: ")) {
+    constexpr std::string_view kColumns = "columns: ";
+    if (!line.starts_with(kColumns)) {
       out += sql(line);
       continue;
     }
     // "in the north = C, sold = A, B": what stands behind " = ", or alone.
-    out += "columns: ";
-    for (size_t at = 9; at < line.size();) {
+    out += kColumns;
+    for (size_t at = kColumns.size(); at < line.size();) {
       const size_t stop = std::min(line.find_first_of(",\n", at), line.size());
       const size_t begin = std::min(line.find_first_not_of(' ', at), stop);
       const size_t equal = line.substr(0, stop).find(" = ", begin);
