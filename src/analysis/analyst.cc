@@ -96,7 +96,7 @@ Ballot ballot_of(Database& database, const TableAnswer& written, const TableLabe
   Ballot b;
   b.declined = written.declined();
   b.valid = b.declined;
-  b.missing = written.missing;
+  b.missing = labels.missing(written.missing);
   b.weight = answer_weight(written, labels);
   if (b.declined || written.sql.empty()) return b;
   b.sql = labels.sql(written.sql);
@@ -234,6 +234,7 @@ Result<AnalysisAnswer> Analyst::ask(std::string_view question, const AnalysisEve
     TableAnswer written = read_table_answer(completion.text);
     if (!written.sql.empty()) answer.unused = labels.unused(written.sql).literals;
     written.sql = labels.sql(written.sql);
+    written.missing = labels.missing(written.missing);
     if (take(answer, written, feedback) == Next::kAnswered || answer.turns >= options_.n_turns)
       break;
     messages.push_back({"assistant", said(completion.text)});

@@ -152,6 +152,13 @@ std::string column_label(const TableSchema& named, const TableSchema& labels,
   return name;
 }
 
+// What a plan that declines says is missing.
+std::string missing_of(const TablePlan& plan) {
+  for (const PlannedColumn& c : plan.columns)
+    if (c.name.empty()) return c.why;
+  FATHOM_CHECK(false);
+}
+
 }  // namespace
 
 TablesProblem build_tables_problem(uint64_t seed, int difficulty, Split split, bool answerable) {
@@ -223,10 +230,17 @@ TablesProblem labelled(const TablesProblem& problem, const Database& database) {
   } else {
     p.plan = plan_of_query(p.schema, p.query, p.why, p.question);
   }
-  // Where the question marks a column, its label is enough (TableLabels::plan).
-  for (PlannedColumn& c : p.plan.columns)
-    if (words.contains(c.name)) c.why.clear();
-  if (p.sql.empty()) return p;
+  // Where the question marks a column, its label is enough (TableLabels::plan); otherwise words
+  // stand in the plan by the label behind them.
+  for (PlannedColumn& c : p.plan.columns) {
+    const std::string why = c.name.empty() || !words.contains(c.name) ? c.why : "";
+    c.why = labels.label_of(why);
+    if (c.name.empty() && c.why.empty()) c.why = why;
+  }
+  if (p.sql.empty()) {
+    p.missing = missing_of(p.plan);
+    return p;
+  }
   for (auto* lines : {&p.plan.filters, &p.plan.compute})
     for (std::string& line : *lines) line = labels.with_literals(line);
   p.plan.having = labels.with_literals(p.plan.having);

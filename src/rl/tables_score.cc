@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "rl/tables_problem_impl.h"
+#include "toolbox/asking_words.h"
 #include "toolbox/result_compare.h"
 
 namespace fathom {
@@ -181,11 +182,17 @@ void score_sql(const TablesProblem& p, uint64_t seed, const TableAnswer& answer,
   score.reward = wrong_reward(parts, o);
 }
 
-bool names_missing(const TablesProblem& p, const std::string& missing) {
+// The missing column's name or the question's words for it; or some of these, one after the other
+// and not all of them words of asking: "rate" of "rate of interest".
+bool names_missing(const TablesProblem& p, std::string_view missing) {
   if (missing.size() > kMaxMissingBytes) return false;
-  const std::string said = " " + lower_text(missing) + " ";
-  return std::any_of(p.missing_names.begin(), p.missing_names.end(), [&](const std::string& name) {
-    return said.find(" " + lower_text(name) + " ") != said.npos;
+  if (missing.starts_with(kNoColumn)) missing.remove_prefix(kNoColumn.size());
+  const std::string stems = word_stems(missing), said = " " + stems + " ";
+  const auto words = split_trimmed(stems, ' ');
+  const bool asks = std::all_of(words.begin(), words.end(), is_asking_word);
+  return std::any_of(p.missing_names.begin(), p.missing_names.end(), [&](const std::string& n) {
+    const std::string name = " " + word_stems(n) + " ";
+    return said.find(name) != said.npos || (!asks && name.find(said) != name.npos);
   });
 }
 
@@ -224,9 +231,11 @@ Score score_tables_answer(const TablesProblem& p, uint64_t seed, std::string_vie
     return score;
   }
   TableAnswer answer = read_table_answer(completion);
-  if (!answer.sql.empty()) {
+  if (!answer.sql.empty() || answer.declined()) {
     const auto database = prompt_database({&p, 1}, seed);
-    answer.sql = prompt_labels(*database, p.question, TaskPrompt::kShort).sql(answer.sql);
+    const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
+    answer.sql = labels.sql(answer.sql);
+    answer.missing = labels.missing(answer.missing);
   }
   score.well_formed = answer.well_formed;
   score.declined = answer.declined();
@@ -252,7 +261,7 @@ Outcome tables_outcome(const TablesProblem& p, uint64_t seed, std::string_view c
   if (!answer.declined() && answer.sql.empty()) return {};
   const auto database = prompt_database({&p, 1}, seed);
   const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
-  Outcome outcome{"declined: " + answer.missing, answer_weight(answer, labels)};
+  Outcome outcome{"declined: " + labels.missing(answer.missing), answer_weight(answer, labels)};
   if (answer.declined()) return outcome;
   const Result<QueryResult> found = database->query(labels.sql(answer.sql), kLimits);
   if (!found.ok() || all_null(found.value())) return {};

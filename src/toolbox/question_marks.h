@@ -45,4 +45,8 @@ inline constexpr size_t kMaxPartColumns = 2;
 /// March 5, 2024, Mar 2024, in May, Q2 2024, the second quarter of 2024.
 std::vector<QuestionMark> question_marks(const Database& database, std::string_view question);
 
+/// The words of a text as they are compared here, but for left-out vowels: "Unit Prices" is "unit
+/// price".
+std::string word_stems(std::string_view text);
+
 }  // namespace fathom

@@ -82,6 +82,8 @@ std::string stems_of(std::span<const QuestionWord> words) {
   return out;
 }
 
+std::string word_stems(std::string_view text) { return stems_of(question_words(text)); }
+
 bool is_same_word(const QuestionWord& column, const QuestionWord& question) {
   return column.stem == question.stem || shortens(column.key, question.key);
 }

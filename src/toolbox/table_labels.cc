@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/text_hash.h"
+#include "toolbox/asking_words.h"
 #include "toolbox/question_words_impl.h"
 #include "toolbox/sql_outline_impl.h"
 #include "toolbox/table_plan.h"
@@ -18,7 +19,8 @@ namespace {
 
 using LiteralKind = MarkedLiteral::Kind;
 
-constexpr std::string_view kTableLabels = "TUVW", kLiteralLabels = "pqrsvwxyz";
+constexpr std::string_view kTableLabels = "TUVW", kLiteralLabels = "pqrsvwxyz",
+                           kUnknownLabels = "bcdefghjklmno";
 constexpr size_t kMaxShownColumns = 4;
 constexpr char kEnd = '\xff';  // behind each hashed name: in no UTF-8 text
 
@@ -67,10 +69,34 @@ std::string_view compared_column(const SqlTokens& tokens, size_t i, std::string_
   return sql.substr(column.begin, column.end - column.begin);
 }
 
+// Runs of words that no mark overlaps and that do not ask, between them nothing but a space.
+std::vector<std::pair<size_t, size_t>> unknown_runs(std::string_view question,
+                                                    const std::vector<QuestionMark>& marks,
+                                                    const Database& database) {
+  std::vector<std::string> tables;
+  for (const SqlTable& t : database.tables())
+    tables.push_back(stems_of(question_words(name_words(t.name))));
+  std::vector<std::pair<size_t, size_t>> runs;
+  for (const QuestionWord& w : question_words(question)) {
+    const auto covers = [&](const QuestionMark& m) { return m.begin < w.end && w.begin < m.end; };
+    const bool number = std::any_of(w.key.begin(), w.key.end(), is_digit);
+    if (number || is_asking_word(w.key) || std::any_of(marks.begin(), marks.end(), covers) ||
+        std::find(tables.begin(), tables.end(), w.stem) != tables.end())
+      continue;
+    const bool goes_on = !runs.empty() && question.substr(runs.back().second,
+                                                          w.begin - runs.back().second) == " ";
+    if (goes_on)
+      runs.back().second = w.end;
+    else
+      runs.emplace_back(w.begin, w.end);
+  }
+  return runs;
+}
+
 }  // namespace
 
 TableLabels::TableLabels(const Database& database, std::string_view asked, size_t max_values) {
-  const std::string question = one_line(asked, kMaxQuestionBytes);
+  asked_ = one_line(asked, kMaxQuestionBytes);
   const auto& all = database.tables();
   std::string names;
   for (const SqlTable& t : all) {
@@ -87,8 +113,9 @@ TableLabels::TableLabels(const Database& database, std::string_view asked, size_
                           all.size() > 1 ? fmt::format("{}.{}", name, column) : column});
     }
   }
-  const uint64_t begin = text_hash(names + question + kEnd) >> 16;
-  mark(question_marks(database, question), question, begin, max_values);
+  const uint64_t begin = text_hash(names + asked_ + kEnd) >> 16;
+  const std::vector<QuestionMark> marks = question_marks(database, asked_);
+  mark(marks, unknown_runs(asked_, marks, database), begin, max_values);
 }
 
 const std::string& TableLabels::literal(const MarkedLiteral& literal, uint64_t begin) {
@@ -99,24 +126,78 @@ const std::string& TableLabels::literal(const MarkedLiteral& literal, uint64_t b
   return literals_.back().label;
 }
 
-// The question, with labels behind what it names.
-void TableLabels::mark(const std::vector<QuestionMark>& marks, std::string_view question,
-                       uint64_t begin, size_t max_values) {
-  size_t done = 0;
+// The question, with labels behind what it names and behind what nothing answers to.
+void TableLabels::mark(const std::vector<QuestionMark>& marks,
+                       const std::vector<std::pair<size_t, size_t>>& unknown, uint64_t begin,
+                       size_t max_values) {
+  const std::string_view question = asked_;
+  size_t done = 0, n_unknown = 0;
+  const auto put_unknown = [&](size_t before) {
+    for (; n_unknown < unknown.size() && unknown[n_unknown].second <= before; ++n_unknown) {
+      const auto [from, to] = unknown[n_unknown];
+      question_ += question.substr(done, to - done);
+      done = to;
+      if (n_unknown >= kUnknownLabels.size()) continue;
+      const std::string label = label_at(kUnknownLabels, begin >> 8, n_unknown);
+      question_ += "? " + label;
+      pointers_.push_back({from, to, label, std::string(question.substr(from, to - from)), true});
+    }
+  };
   for (const QuestionMark& m : marks) {
+    put_unknown(m.begin);
     question_ += question.substr(done, m.end - done);
     done = m.end;
     if (literals_.size() + m.literals.size() > max_values) continue;
+    const std::string words(question.substr(m.begin, m.end - m.begin));
     if (m.kind != QuestionMark::Kind::kLiteral) question_ += m.is_certain() ? " =" : " ~";
     for (size_t i = 0; i < std::min(m.columns.size(), kMaxShownColumns); ++i) {
       question_ += " " + column(*m.columns[i]);
-      if (words_for(*m.columns[i]).empty())
-        words_.emplace_back(m.columns[i], question.substr(m.begin, m.end - m.begin));
+      if (words_for(*m.columns[i]).empty()) words_.emplace_back(m.columns[i], words);
     }
-    for (const MarkedLiteral& l : m.literals) question_ += " " + literal(l, begin);
+    for (const MarkedLiteral& l : m.literals) {
+      question_ += " " + literal(l, begin);
+      pointers_.push_back({m.begin, m.end, literal(l, begin), words, false});
+    }
+    if (m.literals.empty())
+      pointers_.push_back({m.begin, m.end, column(*m.columns[0]), words, false});
     if (m.is_certain()) remember(m, question, begin);
   }
+  put_unknown(question.size());
   question_ += question.substr(done);
+}
+
+std::string_view TableLabels::label_in(size_t begin, size_t end) const {
+  for (const bool unknown : {true, false})
+    for (const Pointer& p : pointers_)
+      if (p.unknown == unknown && p.begin < end && begin < p.end && words_of(p.label) == p.words)
+        return p.label;
+  return {};
+}
+
+std::string_view TableLabels::label_of(std::string_view words) const {
+  const size_t at = words.empty() ? asked_.npos : ascii_lower(asked_).find(ascii_lower(words));
+  if (at != asked_.npos) {
+    const std::string_view label = label_in(at, at + words.size());
+    if (!label.empty()) return label;
+  }
+  const std::vector<QuestionWord> asked = question_words(asked_);
+  for (const QuestionWord& w : question_words(words)) {
+    if (is_asking_word(w.key)) continue;
+    for (const QuestionWord& a : asked) {
+      if (a.stem != w.stem) continue;
+      const std::string_view label = label_in(a.begin, a.end);
+      if (!label.empty()) return label;
+    }
+  }
+  return {};
+}
+
+std::string_view TableLabels::words_of(std::string_view label) const {
+  for (const Pointer& p : pointers_)
+    if (p.label == label) return p.words;
+  for (const auto& [c, words] : words_)
+    if (column(*c) == label) return words;
+  return {};
 }
 
 void TableLabels::remember(const QuestionMark& m, std::string_view question, uint64_t begin) {
@@ -140,13 +221,6 @@ void TableLabels::remember(const QuestionMark& m, std::string_view question, uin
 std::string_view TableLabels::words_for(const SqlColumn& column) const {
   for (const auto& [c, words] : words_)
     if (c == &column) return words;
-  return {};
-}
-
-// "unit price = " of the label of a column that the question names; empty of all else.
-std::string TableLabels::words_before(std::string_view label) const {
-  for (const auto& [c, words] : words_)
-    if (column(*c) == label) return plan_words(words) + " = ";
   return {};
 }
 
@@ -243,7 +317,8 @@ std::string TableLabels::plan(std::string_view labelled) const {
       out += sql(line);
       continue;
     }
-    // "in the north = C, sold = A, B": what stands behind " = ", or alone.
+    // "in the north = C, d = A, B": names in place of what stands behind " = " or alone, and the
+    // question's words of what stands before " = " or alone.
     out += kColumns;
     for (size_t at = kColumns.size(); at < line.size();) {
       const size_t stop = std::min(line.find_first_of(",\n", at), line.size());
@@ -251,14 +326,25 @@ std::string TableLabels::plan(std::string_view labelled) const {
       const size_t equal = line.substr(0, stop).find(" = ", begin);
       const bool alone = equal == line.npos;
       const size_t name = alone ? begin : equal + 3;
-      out += line.substr(at, name - at);
-      if (alone) out += words_before(line.substr(name, stop - name));
+      out += line.substr(at, begin - at);
+      const std::string_view first = line.substr(begin, (alone ? stop : equal) - begin);
+      const std::string_view words = words_of(first);
+      if (!words.empty()) out += plan_words(words);
+      if (words.empty() && !alone) out += first;
+      if (!words.empty() || !alone) out += " = ";
       out += sql(line.substr(name, stop - name));
       if (stop < line.size()) out += line[stop];
       at = stop + 1;
     }
   }
   return out;
+}
+
+std::string TableLabels::missing(std::string_view labelled) const {
+  const size_t space = labelled.rfind(' ') + 1;  // npos + 1: of a single word
+  const std::string_view words = words_of(labelled.substr(space));
+  return std::string(labelled.substr(0, space)) +
+         std::string(words.empty() ? labelled.substr(space) : words);
 }
 
 std::string TableLabels::with_literals(std::string_view text) const {

@@ -14,7 +14,7 @@ namespace fathom {
 namespace {
 
 constexpr std::string_view kOpenThought = "<think>", kCloseThought = "</think>";
-constexpr std::string_view kCannot = "CANNOT:", kNoColumn = "no column for ", kFence = "```";
+constexpr std::string_view kCannot = "CANNOT:", kFence = "```";
 constexpr size_t kMaxMissingBytes = 300;
 
 constexpr std::string_view kInstructions =
@@ -242,7 +242,8 @@ double answer_weight(const TableAnswer& answer, const TableLabels& labels) {
   // Of the generator's own queries 3 in 1000 leave a literal out and 45 a column.
   constexpr double kLiteral = 0.05, kColumn = 0.3, kPlan = 0.5;
   if (answer.declined()) {
-    std::string_view words = answer.missing;
+    const std::string missing = labels.missing(answer.missing);
+    std::string_view words = missing;
     if (words.starts_with(kNoColumn)) words.remove_prefix(kNoColumn.size());
     return labels.names_column(words) ? kLiteral : 1;
   }

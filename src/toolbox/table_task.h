@@ -66,6 +66,8 @@ TableAnswer read_table_answer(std::string_view completion);
 /// plan or another one than the query's, and for missing a column that the question names. Of an
 /// answer to the full prompt 1.
 double answer_weight(const TableAnswer& labelled, const TableLabels& labels);
+/// How what is missing begins.
+inline constexpr std::string_view kNoColumn = "no column for ";
 /// The answer's text behind </think>: the SQL, or "CANNOT: no column for …".
 std::string cannot_text(std::string_view missing);
 
