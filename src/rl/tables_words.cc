@@ -28,7 +28,8 @@ std::vector<std::string> split_trimmed(std::string_view text, char separator) {
 std::string plural_of(const std::string& word) {
   const auto ends = [&](std::string_view e) { return word.ends_with(e); };
   if (word == "person") return "people";
-  for (const std::string_view end : {" by", " at", " in", " on", " from", " for", " of", " to", " with"})
+  for (const std::string_view end :
+       {" by", " at", " in", " on", " from", " for", " of", " to", " with"})
     if (ends(end)) return word;  // "granted by"
   for (const std::string_view same :
        {"staff", "hours", "days", "km", "pages", "goals", "sales", "points"})

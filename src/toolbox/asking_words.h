@@ -1,4 +1,4 @@
-// Words of a question that ask, count, compare and join (data/asking_words.txt).
+// Words of a question that ask, count, compare and join, and name nothing (data/asking_words.txt).
 #pragma once
 
 #include <string_view>

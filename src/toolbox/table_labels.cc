@@ -83,8 +83,8 @@ std::vector<std::pair<size_t, size_t>> unknown_runs(std::string_view question,
     if (number || is_asking_word(w.key) || std::any_of(marks.begin(), marks.end(), covers) ||
         std::find(tables.begin(), tables.end(), w.stem) != tables.end())
       continue;
-    const bool goes_on = !runs.empty() && question.substr(runs.back().second,
-                                                          w.begin - runs.back().second) == " ";
+    const bool goes_on =
+        !runs.empty() && question.substr(runs.back().second, w.begin - runs.back().second) == " ";
     if (goes_on)
       runs.back().second = w.end;
     else
@@ -193,10 +193,10 @@ std::string_view TableLabels::label_of(std::string_view words) const {
 }
 
 std::string_view TableLabels::words_of(std::string_view label) const {
-  for (const Pointer& p : pointers_)
-    if (p.label == label) return p.words;
   for (const auto& [c, words] : words_)
     if (column(*c) == label) return words;
+  for (const Pointer& p : pointers_)
+    if (p.label == label) return p.words;
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "toolbox/schema_text.h"
@@ -117,6 +118,45 @@ TEST(TableLabels, WhatAQueryLeavesOutIsTold) {
   EXPECT_TRUE(labels.names_column("region"));
   EXPECT_FALSE(labels.names_column("price") || labels.names_column("north") ||
                labels.names_column(""));
+}
+
+TEST(TableLabels, StandBehindWordsThatNothingAnswersTo) {
+  const auto db = labelled_tables();
+  const TableLabels labels(
+      *db, "How many gold coins, and Horses' water in North above 5 in the cellar?", 12);
+  const std::string region = labels.column(db->tables()[0].columns[3]),
+                    north = label_of(labels, "'North'"), five = label_of(labels, "5");
+  const std::string coins(labels.label_of("coins")), horses(labels.label_of("Horses")),
+      water(labels.label_of("the water")), cellar(labels.label_of("cellar"));
+  EXPECT_EQ(labels.question(), "How many gold coins? " + coins + ", and Horses? " + horses +
+                                   "' water? " + water + " in North = " + region + " " + north +
+                                   " above 5 " + five + " in the cellar? " + cellar + "?");
+  EXPECT_EQ(std::set<std::string>({coins, horses, water, cellar}).size(), 4u);
+  // Of words that nothing answers to first, then of a value and of what it stands in.
+  EXPECT_EQ(labels.label_of("water in North"), water);
+  EXPECT_EQ(labels.label_of("in North"), north);
+  EXPECT_EQ(labels.label_of("a coin of the cellar"), coins);
+  EXPECT_EQ(labels.label_of("how many"), "");
+  EXPECT_EQ(labels.label_of(""), "");
+
+  EXPECT_EQ(labels.plan("columns: " + coins + " = none, " + water + " = " + region + ", " + north +
+                        " = " + region + "\n"),
+            "columns: gold coins = none, water = region, North = region\n");
+  EXPECT_EQ(labels.missing("no column for " + cellar), "no column for cellar");
+  EXPECT_EQ(labels.missing(coins), "gold coins");
+  EXPECT_EQ(labels.missing("no column for " + region), "no column for North");
+  EXPECT_EQ(labels.missing("no column for wine"), "no column for wine");
+  EXPECT_EQ(labels.missing(""), "");
+  EXPECT_EQ(TableLabels().missing("no column for b"), "no column for b");
+
+  auto coin = Database::create().value();  // a table's own name is known
+  ASSERT_TRUE(load_table_text(*coin, "id\n1\n", TableFormat::kCsv, "coins.csv").ok());
+  EXPECT_EQ(TableLabels(*coin, "How many coins", 12).question(), "How many coins");
+  std::string many = "x";
+  for (int i = 0; i < 30; ++i)
+    many += ", " + std::string(1, static_cast<char>('a' + i % 26)) + "zz";
+  const TableLabels few(*db, many, 12);
+  EXPECT_EQ(std::count(few.question().begin(), few.question().end(), '?'), 13);
 }
 
 TEST(TableLabels, ColumnsOfTwoTablesAreToldWithTheirTables) {
