@@ -8,7 +8,7 @@
 
 namespace fathom {
 
-inline constexpr const char* kDefaultModel = "base";
+inline constexpr const char* kDefaultModel = "fathom";
 inline constexpr const char* kModelHelp =
     "A Hugging Face directory, a run's directory or one of its checkpoints, or the name of a model "
     "that ships with fathom";
