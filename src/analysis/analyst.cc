@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
 
 #include "analysis/answer_text.h"
@@ -79,35 +80,56 @@ struct Ballot {
   bool valid = false, declined = false;
   std::string sql, missing;
   double weight = 0;
-  std::optional<QueryResult> result;  // none where the query takes long
+  std::shared_ptr<const QueryResult> result;  // none where the query takes long
 
+  bool is_same_text(const Ballot& o) const {
+    return declined == o.declined && sql == o.sql && missing == o.missing;
+  }
   bool agrees_with(const Ballot& o) const {
     if (!valid || !o.valid || declined != o.declined) return false;
     if (declined) return missing == o.missing;
     if (sql == o.sql) return true;
-    return result.has_value() && o.result.has_value() && same_result(*result, *o.result);
+    return result && o.result && same_result(*result, *o.result);
   }
 };
 
 /// A query that takes longer than this is told by its text alone.
 constexpr int64_t kBallotSteps = 20'000'000;
 
-Ballot ballot_of(Database& database, const TableAnswer& written, const TableLabels& labels) {
+/// Not run yet: valid where it declines or has a query.
+Ballot ballot_of(const TableAnswer& written, const TableLabels& labels) {
   Ballot b;
   b.declined = written.declined();
-  b.valid = b.declined;
   b.missing = labels.missing(written.missing);
   b.weight = answer_weight(written, labels);
-  if (b.declined || written.sql.empty()) return b;
-  b.sql = labels.sql(written.sql);
-  auto result = database.query(b.sql, {.max_steps = kBallotSteps, .max_seconds = 1});
-  if (result.ok()) {
-    b.valid = !is_empty_result(result.value());
-    b.result = std::move(result).value();
-  } else {
-    b.valid = result.message().starts_with(kQueryStopped);
-  }
+  if (!b.declined) b.sql = labels.sql(written.sql);
+  b.valid = b.declined || !b.sql.empty();
   return b;
+}
+
+/// Runs each query once; none where all say the same, since a million rows take their time.
+void run_ballots(Database& database, std::vector<Ballot>& ballots) {
+  if (std::all_of(ballots.begin(), ballots.end(),
+                  [&](const Ballot& b) { return b.is_same_text(ballots[0]); }))
+    return;
+  for (size_t i = 0; i < ballots.size(); ++i) {
+    Ballot& b = ballots[i];
+    if (!b.valid || b.declined) continue;
+    const auto known = std::find_if(ballots.begin(), ballots.begin() + i,
+                                    [&](const Ballot& o) { return o.sql == b.sql; });
+    if (known != ballots.begin() + i) {
+      b.valid = known->valid;
+      b.result = known->result;
+      continue;
+    }
+    auto result = database.query(b.sql, {.max_steps = kBallotSteps, .max_seconds = 1});
+    if (result.ok()) {
+      b.valid = !is_empty_result(result.value());
+      b.result = std::make_shared<const QueryResult>(std::move(result).value());
+    } else {
+      b.valid = result.message().starts_with(kQueryStopped);
+    }
+  }
 }
 
 /// What a model said, without its thought: so it stands in the next turn's history.
@@ -181,8 +203,9 @@ Result<Completion> Analyst::elected(std::span<const ChatMessage> messages,
   std::vector<Ballot> ballots;
   for (const Completion& c : all)
     ballots.push_back(c.end == Completion::End::kDone
-                          ? ballot_of(*database_, read_table_answer(c.text), labels)
+                          ? ballot_of(read_table_answer(c.text), labels)
                           : Ballot());
+  run_ballots(*database_, ballots);
   const auto [best, n_agreeing] = elect(
       all.size(), [&](size_t i) { return ballots[i].weight; },
       [&](size_t i, size_t j) { return ballots[i].agrees_with(ballots[j]); });

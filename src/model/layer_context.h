@@ -13,10 +13,13 @@
 
 namespace fathom {
 
-/// Rows [begin, begin + n) of a pass belong to one sequence, at positions first_position, ….
+/// Rows [begin, begin + n) of a pass belong to one sequence, at positions first_position, …. Positions before these are in the cache; in
+/// training they are the pass's rows [before, before + first_position).
 struct SequencePiece {
   SequenceCache* cache = nullptr;
   int64_t begin = 0, n = 0, first_position = 0;
+  int64_t before = 0;
+  int64_t n_keys() const { return first_position + n; }
 };
 
 /// Whether the sequence-wise balance loss is defined: it compares sequences of one length.

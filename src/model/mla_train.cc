@@ -1,6 +1,9 @@
 // MLA in training over whole sequences, and its backward, line by line from the bottom up. Forward takes the expanded form, or in exact
 // numerics the absorbed one of the engine, to the bit; backward is that of the expanded form, which is the same function.
+#include <algorithm>
 #include <cstring>
+#include <span>
+#include <vector>
 
 #include "model/convert.h"
 #include "model/mla.h"
@@ -13,6 +16,16 @@
 namespace fathom {
 namespace {
 
+// The rows of m that a piece's queries see, its positions from 0 on: a view of them, or a copy where they do not follow each other.
+template <typename T>
+View<T> seen_rows(View<T> m, const SequencePiece& p, const LayerContext& c) {
+  if (p.first_position == 0) return m.slice(p.begin, p.begin + p.n);
+  const View<T> all = c.arena.take<T>({p.n_keys(), m.dim(1)});
+  convert<T, T>(all.slice(0, p.first_position), m.slice(p.before, p.before + p.first_position));
+  convert<T, T>(all.slice(p.first_position, p.n_keys()), m.slice(p.begin, p.begin + p.n));
+  return all;
+}
+
 template <typename T>
 struct Sequences {
   std::vector<std::vector<const T*>> k_tiles, v_tiles;
@@ -24,13 +37,14 @@ Sequences<T> sequences_of(const MlaActs<T>& a, View<const int32_t> first_visible
   const MlaDims d(c.config);
   Sequences<T> s;
   for (const SequencePiece& p : c.pieces) {
-    s.k_tiles.push_back(tile_rows<T>(a.k.row(p.begin), p.n, a.k.stride(0)));
-    s.v_tiles.push_back(tile_rows<T>(a.kv_b.row(p.begin) + d.nope, p.n, a.kv_b.stride(0)));
+    const View<T> k = seen_rows(a.k, p, c), kv_b = seen_rows(a.kv_b, p, c);
+    s.k_tiles.push_back(tile_rows<T>(k.data(), p.n_keys(), k.stride(0)));
+    s.v_tiles.push_back(tile_rows<T>(kv_b.data() + d.nope, p.n_keys(), kv_b.stride(0)));
   }
   for (size_t i = 0; i < c.pieces.size(); ++i) {
     const SequencePiece& p = c.pieces[i];
     AttentionProblem<T> problem = problem_of(p, c, static_cast<const T*>(a.q.data()), d.q_head, a.out.data(), d.v);
-    set_expanded<T>(problem, s.k_tiles[i], s.v_tiles[i], p.n, d);
+    set_expanded<T>(problem, s.k_tiles[i], s.v_tiles[i], p.n_keys(), d);
     problem.lse = a.lse.row(p.begin);
     if (!first_visible.empty()) problem.first_visible = first_visible.data() + p.begin;
     s.problems.push_back(problem);
@@ -58,7 +72,10 @@ void attend_as_cached(MlaActs<T>& a, View<const int32_t> first_visible, const La
   convert<T, T>(columns(entries, 0, d.latent), a.latent);
   convert<T, T>(columns(entries, d.latent, d.rope), columns(a.kv_a, d.latent, d.rope));
   std::vector<PieceEntries<T>> pieces;
-  for (const SequencePiece& p : c.pieces) pieces.push_back({tile_rows<T>(entries.row(p.begin), p.n, entries.stride(0)), p.n});
+  for (const SequencePiece& p : c.pieces) {
+    const View<T> seen = seen_rows(entries, p, c);
+    pieces.push_back({tile_rows<T>(seen.data(), p.n_keys(), seen.stride(0)), p.n_keys()});
+  }
   attend_absorbed<T>(a.out, a.lse, a.q, pieces, first_visible, w, c);
   c.arena.release(mark);
 }
@@ -79,6 +96,28 @@ void split_key_gradients(View<T> dkv_b, View<float> dk_rope, View<const T> dk, c
   });
 }
 
+// Gradients of the keys and values that a piece sees and that are other pieces': added there, in f32 and in order.
+template <typename T>
+void add_seen_gradients(View<T> grad, std::span<const View<T>> of_pieces, const LayerContext& c) {
+  const auto shares = [](const SequencePiece& p) { return p.first_position > 0; };
+  if (std::none_of(c.pieces.begin(), c.pieces.end(), shares)) return;
+  const View<float> sum = c.arena.take<float>({grad.dim(0), grad.dim(1)});
+  convert<float, T>(sum, grad);
+  for (size_t i = 0; i < c.pieces.size(); ++i) {
+    const SequencePiece& p = c.pieces[i];
+    if (!shares(p)) continue;
+    parallel_ranges(p.n_keys(), 16, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const bool own = r >= p.first_position;
+        float* to = sum.row(own ? p.begin + r - p.first_position : p.before + r);
+        const T* from = of_pieces[i].row(r);
+        for (int64_t j = 0; j < grad.dim(1); ++j) to[j] = own ? to_f32(from[j]) : to[j] + to_f32(from[j]);
+      }
+    });
+  }
+  convert<T, float>(grad, sum);
+}
+
 // dq [n, H q_head] and dkv_b [n, H kv_head] and dk_rope [n, rope], all still rotated.
 template <typename T>
 void attention_core_backward(View<T> dq, View<T> dkv_b, View<float> dk_rope, View<const T> dout, const MlaActs<T>& a,
@@ -87,14 +126,19 @@ void attention_core_backward(View<T> dq, View<T> dkv_b, View<float> dk_rope, Vie
   const Sequences<T> s = sequences_of(a, first_visible, c);
   const View<T> dk = c.arena.take<T>({c.n_tokens(), d.heads * d.q_head});
   std::vector<AttentionGradient<T>> gradients;
+  std::vector<View<T>> seen_dk, seen_dkv_b;  // of each piece
   for (size_t i = 0; i < s.problems.size(); ++i) {
-    const int64_t begin = c.pieces[i].begin;
+    const SequencePiece& p = c.pieces[i];
+    const int64_t begin = p.begin;
+    const bool own = p.first_position == 0;
+    seen_dk.push_back(own ? dk.slice(begin, begin + p.n) : c.arena.take<T>({p.n_keys(), dk.dim(1)}));
+    seen_dkv_b.push_back(own ? dkv_b.slice(begin, begin + p.n) : c.arena.take_zeroed<T>({p.n_keys(), dkv_b.dim(1)}));
     AttentionGradient<T> g;
     g.forward = s.problems[i];
     g.dout = dout.row(begin);
     g.dq = dq.row(begin);
-    g.dk = dk.row(begin);
-    g.dv = dkv_b.row(begin) + d.nope;
+    g.dk = seen_dk[i].data();
+    g.dv = seen_dkv_b[i].data() + d.nope;
     g.dq_token_stride = g.dk_token_stride = d.heads * d.q_head;
     g.dq_head_stride = g.dk_head_stride = d.q_head;
     g.dv_token_stride = d.heads * d.kv_head;
@@ -102,6 +146,8 @@ void attention_core_backward(View<T> dq, View<T> dkv_b, View<float> dk_rope, Vie
     gradients.push_back(g);
   }
   attention_backward<T>(gradients);
+  add_seen_gradients<T>(dk, seen_dk, c);
+  add_seen_gradients<T>(dkv_b, seen_dkv_b, c);
   split_key_gradients<T>(dkv_b, dk_rope, dk, d);
 }
 

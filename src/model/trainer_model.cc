@@ -40,13 +40,18 @@ int64_t length_of(const TrainBatch& batch, int64_t s, int64_t less) {
   return std::max<int64_t>(0, (batch.lengths.empty() ? batch.tokens.dim(1) - 1 : batch.lengths[s]) - less);
 }
 
+// Of which the first are another row's.
+int64_t shared_of(const TrainBatch& batch, int64_t s) { return batch.shared.empty() ? 0 : batch.shared.row(s)[1]; }
+
 Rows rows_of(const TrainBatch& batch, int64_t less) {
   Rows r;
+  std::vector<int64_t> begins;  // of each sequence
   for (int64_t s = 0; s < batch.tokens.dim(0); ++s) {
-    const int64_t length = length_of(batch, s, less);
-    if (length > 0) r.pieces.push_back({nullptr, r.n(), length, 0});
+    const int64_t length = length_of(batch, s, less), own = shared_of(batch, s);
+    begins.push_back(r.n());
+    if (length > own) r.pieces.push_back({nullptr, r.n(), length - own, own, own > 0 ? begins[batch.shared.row(s)[0]] : 0});
     int64_t first = 0;
-    for (int64_t t = 0; t < length; ++t) {
+    for (int64_t t = own; t < length; ++t) {
       r.positions.push_back(static_cast<int32_t>(t));
       if (batch.document_ids.empty()) continue;
       const int32_t* ids = batch.document_ids.row(s);
@@ -62,7 +67,8 @@ template <typename V>
 std::vector<V> shifted(View<const V> values, const TrainBatch& batch, int64_t shift, int64_t less) {
   std::vector<V> out;
   for (int64_t s = 0; s < batch.tokens.dim(0); ++s) {
-    out.insert(out.end(), values.row(s) + shift, values.row(s) + shift + length_of(batch, s, less));
+    const int64_t length = length_of(batch, s, less), own = std::min(length, shared_of(batch, s));
+    out.insert(out.end(), values.row(s) + shift + own, values.row(s) + shift + length);
   }
   return out;
 }
@@ -104,6 +110,11 @@ class Pass {
       : config_(config), options_(options), w_(store.weights()), g_(store.gradients()), rope_(rope), arena_(arena), batch_(batch) {
     FATHOM_CHECK(batch.tokens.rank() == 2 && batch.tokens.dim(1) >= 2);
     FATHOM_CHECK(batch.lengths.empty() || (batch.document_ids.empty() && options.balance_alpha == 0));
+    for (int64_t s = 0; !batch.shared.empty() && s < batch.tokens.dim(0); ++s) {
+      const int32_t row = batch.shared.row(s)[0], n = batch.shared.row(s)[1];
+      FATHOM_CHECK(!batch.lengths.empty() && n >= 0 && n < batch.lengths[s]);
+      FATHOM_CHECK(n == 0 || (row >= 0 && row < s && shared_of(batch, row) == 0 && n < batch.lengths[row]));
+    }
     T_ = batch.tokens.dim(1) - 1;
     rope_.reserve(T_);
     arena_.reset();

@@ -27,7 +27,9 @@ struct PromptAnswer {
   int64_t n_tokens() const { return static_cast<int64_t>(prompt.size() + answer.size()); }
 };
 
-/// A batch's places are the predicted positions, sequence after sequence: those of LogpLoss.
+/// A batch's places are the predicted positions, sequence after sequence: those of LogpLoss. Rows
+/// in succession with the same prompt share its positions but the last two: these are places of the
+/// first of them alone (TrainBatch.shared).
 class RolloutBatch {
  public:
   RolloutBatch() = default;
@@ -53,8 +55,9 @@ class RolloutBatch {
   void lay_experts(std::span<const PromptAnswer> rows);
   void lay_sampling_sets(std::span<const PromptAnswer> rows);
 
-  std::vector<int32_t> tokens_, lengths_;  // tokens_ [n_rows, stride_]
-  std::vector<float> loss_weights_;        // [n_rows, stride_ - 1]
+  std::vector<int32_t> tokens_, lengths_,
+      shared_;                       // tokens_ [n_rows, stride_], shared_ [n_rows, 2]
+  std::vector<float> loss_weights_;  // [n_rows, stride_ - 1]
   std::vector<RolloutSpan> spans_;
   std::vector<int32_t>
       experts_;  // [n_places, experts_of_place_], -1 where a row has none; or empty
@@ -63,8 +66,8 @@ class RolloutBatch {
   int64_t stride_ = 0, n_places_ = 0, n_answer_tokens_ = 0;
 };
 
-/// Cuts rows into consecutive stretches of at most `most_tokens` predicted positions, each of at
-/// least one row. Returns the end of each stretch.
+/// Cuts rows into consecutive stretches of at most `most_tokens` places, each of at least one row.
+/// Returns the end of each stretch.
 std::vector<size_t> micro_batch_ends(std::span<const PromptAnswer> rows, int64_t most_tokens);
 
 }  // namespace fathom

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
 
 namespace fathom {
@@ -42,6 +43,23 @@ TEST(RolloutBatch, WhatWasGivenWithinAnAnswerCarriesNoLoss) {
             (std::vector<float>{0, 1, 1, 0, 1, 1}));
   EXPECT_EQ(b.n_answer_tokens(), 4);
   EXPECT_EQ(b.spans()[0].length(), 5);
+}
+
+TEST(RolloutBatch, APromptsPositionsArePlacesOfItsFirstAnswerAlone) {
+  const std::vector<int32_t> p = {5, 6, 7, 8}, q = {5, 6, 7, 9}, a = {1, 2}, b = {3};
+  const std::vector<PromptAnswer> rows = {{p, a}, {p, b}, {p, a}, {q, b}, {q, a}};
+  const RolloutBatch batch(rows);
+  EXPECT_EQ(batch.n_places(), 5 + 2 + 3 + 4 + 3);
+  EXPECT_EQ(batch.n_answer_tokens(), 2 + 1 + 2 + 1 + 2);
+  std::vector<std::pair<int64_t, int64_t>> spans;
+  for (const RolloutSpan& s : batch.spans()) spans.emplace_back(s.begin, s.end);
+  EXPECT_EQ(spans, (std::vector<std::pair<int64_t, int64_t>>{
+                       {3, 5}, {6, 7}, {8, 10}, {13, 14}, {15, 17}}));
+  const TrainBatch t = batch.batch();
+  EXPECT_EQ(std::vector<int32_t>(t.shared.data(), t.shared.data() + 10),
+            (std::vector<int32_t>{0, 0, 0, 2, 0, 2, 3, 0, 3, 2}));
+  EXPECT_EQ(micro_batch_ends(rows, 10), (std::vector<size_t>{3, 5}));
+  EXPECT_EQ(micro_batch_ends(rows, 9), (std::vector<size_t>{2, 4, 5}));
 }
 
 TEST(RolloutBatch, NumbersOfAnswersComeToTheirPlaces) {

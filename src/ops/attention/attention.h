@@ -37,8 +37,8 @@ struct AttentionProblem {
 template <typename T>
 void attention_forward(std::span<const AttentionProblem<T>> problems);
 
-/// Gradients of one sequence's attention with as many key-value heads as heads (training's expanded form).
-/// dq, dk, dv are overwritten. `forward` is as forward saw it (out and lse filled).
+/// Gradients of one sequence's attention with as many key-value heads as heads (training's expanded form). dq is of the queries, dk and dv of
+/// all keys, whether these queries' own or before them; all are overwritten. `forward` is as forward saw it (out and lse filled).
 template <typename T>
 struct AttentionGradient {
   AttentionProblem<T> forward;
@@ -48,7 +48,7 @@ struct AttentionGradient {
   T* dv = nullptr;
   int64_t dq_token_stride = 0, dq_head_stride = 0, dk_token_stride = 0, dk_head_stride = 0, dv_token_stride = 0, dv_head_stride = 0;
 };
-/// Sums over queries in f32, in order. Requires: first_position = 0, n_keys = n_queries.
+/// Sums over queries in f32, in order. Requires: n_keys = first_position + n_queries.
 template <typename T>
 void attention_backward(std::span<const AttentionGradient<T>> gradients);
 

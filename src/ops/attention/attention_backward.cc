@@ -106,7 +106,7 @@ bool tile_bounds(Scratch<T>& s, const AttentionProblem<T>& p, int64_t begin, int
     s.hi[c] = -1;
     if (c >= n) continue;
     if (p.first_visible) s.lo[c] = static_cast<int32_t>(std::clamp<int64_t>(p.first_visible[begin + c] - first_key, 0, n_rows));
-    s.hi[c] = static_cast<int32_t>(std::clamp<int64_t>(begin + c - first_key, -1, n_rows - 1));
+    s.hi[c] = static_cast<int32_t>(std::clamp<int64_t>(p.first_position + begin + c - first_key, -1, n_rows - 1));
     any |= s.lo[c] <= s.hi[c];
   }
   return any;
@@ -180,16 +180,16 @@ void run_head(const HeadTask<T>& h) {
   const auto& p = h.p();
   const auto& g = h.g;
   Scratch<T> s(p.qk_dim, p.v_dim);
-  const int64_t n = p.n_queries;
-  auto* dk = static_cast<float*>(gemm_scratch(5, n * (p.qk_dim + p.v_dim) * 4));
-  float* dv = dk + n * p.qk_dim;
-  std::memset(dk, 0, static_cast<size_t>(n * (p.qk_dim + p.v_dim)) * 4);
+  const int64_t n = p.n_queries, n_keys = p.n_keys;
+  auto* dk = static_cast<float*>(gemm_scratch(5, n_keys * (p.qk_dim + p.v_dim) * 4));
+  float* dv = dk + n_keys * p.qk_dim;
+  std::memset(dk, 0, static_cast<size_t>(n_keys * (p.qk_dim + p.v_dim)) * 4);
   for (int64_t begin = 0; begin < n; begin += kGemmCols) {
     const int64_t n_queries = std::min(kGemmCols, n - begin), cols = gemm_padded_cols(n_queries);
     load_queries(s, h, begin, n_queries);
     std::memset(s.dq, 0, static_cast<size_t>(p.qk_dim * cols) * 4);
-    for (int64_t first = 0; first < begin + n_queries; first += kTileKeys) {
-      const int64_t n_rows = std::min(kTileKeys, n - first);
+    for (int64_t first = 0; first < p.first_position + begin + n_queries; first += kTileKeys) {
+      const int64_t n_rows = std::min(kTileKeys, n_keys - first);
       if (!tile_bounds(s, p, begin, n_queries, first, n_rows)) continue;
       run_tile(s, dk + first * p.qk_dim, dv + first * p.v_dim, h, first / kTileKeys, n_rows, n_queries);
     }
@@ -198,8 +198,8 @@ void run_head(const HeadTask<T>& h) {
       for (int64_t d = 0; d < p.qk_dim; ++d) dq[d] = T(s.dq[d * cols + c]);
     }
   }
-  write_rows(g.dk + h.head * g.dk_head_stride, g.dk_token_stride, dk, n, p.qk_dim);
-  write_rows(g.dv + h.head * g.dv_head_stride, g.dv_token_stride, dv, n, p.v_dim);
+  write_rows(g.dk + h.head * g.dk_head_stride, g.dk_token_stride, dk, n_keys, p.qk_dim);
+  write_rows(g.dv + h.head * g.dv_head_stride, g.dv_token_stride, dv, n_keys, p.v_dim);
 }
 
 }  // namespace
@@ -209,7 +209,7 @@ void attention_backward(std::span<const AttentionGradient<T>> gradients) {
   std::vector<HeadTask<T>> tasks;
   for (const auto& g : gradients) {
     const auto& p = g.forward;
-    FATHOM_CHECK(p.n_kv_heads == p.n_heads && p.first_position == 0 && p.n_keys == p.n_queries && p.lse != nullptr);
+    FATHOM_CHECK(p.n_kv_heads == p.n_heads && p.n_keys == p.first_position + p.n_queries && p.lse != nullptr);
     for (int64_t h = 0; h < p.n_heads; ++h) tasks.push_back({g, h});
   }
   parallel_for(static_cast<int64_t>(tasks.size()), [&](int64_t i) { run_head(tasks[i]); });
