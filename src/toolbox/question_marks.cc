@@ -2,6 +2,8 @@
 #include "toolbox/question_marks.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "toolbox/date_text_impl.h"
 #include "toolbox/question_words_impl.h"
@@ -20,7 +22,26 @@ struct Candidate {
   size_t first, n;  // words
   const SqlColumn* column;
   std::string_view value = {};
+  bool akin_whole = false;  // to all of the name, not to some of its words
 };
+
+// Behind a name's other words it tells the unit: "cost usd" is named by "cost".
+bool is_unit(std::string_view key) {
+  static constexpr std::string_view kUnits[] = {
+      "billion", "bn",   "c",   "celsius", "chf",      "cm",       "eur", "g",   "gb",  "gbp",
+      "gwh",     "ha",   "hr",  "hrs",     "jpy",      "kg",       "km",  "km2", "kmh", "kw",
+      "kwh",     "lb",   "lbs", "m2",      "m3",       "mb",       "mg",  "mi",  "min", "million",
+      "mins",    "ml",   "mm",  "mph",     "ms",       "mw",       "mwh", "oz",  "pct", "ppm",
+      "sec",     "sqft", "sqm", "tb",      "thousand", "trillion", "usd"};
+  return std::find(std::begin(kUnits), std::end(kUnits), key) != std::end(kUnits);
+}
+
+// The words of a column's name without the unit at its end.
+std::vector<QuestionWord> words_of_name(const SqlColumn& column) {
+  std::vector<QuestionWord> own = question_words(name_words(column.name));
+  while (own.size() > 1 && is_unit(own.back().key)) own.pop_back();
+  return own;
+}
 
 // Words that say what to compute or by what; alone they are no part of a name.
 bool is_of_the_task(std::string_view stem) {
@@ -31,27 +52,28 @@ bool is_of_the_task(std::string_view stem) {
 
 bool may_be_part(const QuestionWord& w) {
   return w.key.size() >= 3 && !is_digit(w.key[0]) && !is_frequent_word(w.key) &&
-         !is_of_the_task(w.stem);
+         !is_of_the_task(w.stem) && !is_unit(w.key);
 }
 
 void add_column(const SqlColumn& column, const std::vector<QuestionWord>& words,
                 std::vector<Candidate>& out) {
-  const std::string name = name_words(column.name);
-  const std::vector<QuestionWord> own = question_words(name);
+  const std::vector<QuestionWord> own = question_words(name_words(column.name));
   if (std::all_of(own.begin(), own.end(), [](const auto& w) { return is_frequent_word(w.key); }))
     return;
+  const size_t without_unit = words_of_name(column).size();
   for (size_t i = 0; i < words.size(); ++i) {
-    size_t best = 0;
+    size_t best = 0, first = 0;  // of the name from any word on, and from its first
     for (size_t k = 0; k < own.size(); ++k) {
       size_t n = 0;
       while (i + n < words.size() && k + n < own.size() && is_same_word(own[k + n], words[i + n]))
         ++n;
       best = std::max(best, n);
+      if (k == 0) first = n;
     }
     if (best == 0) continue;
-    const bool whole = best == own.size();
+    const bool whole = first >= without_unit;
     if (!whole && std::none_of(words.begin() + i, words.begin() + i + best, may_be_part)) continue;
-    out.push_back({whole ? Kind::kColumn : Kind::kPart, i, best, &column});
+    out.push_back({whole ? Kind::kColumn : Kind::kPart, i, whole ? first : best, &column});
   }
 }
 
@@ -83,13 +105,16 @@ std::vector<uint16_t> groups_of_name(const std::vector<QuestionWord>& own) {
 
 void add_akin(const SqlColumn& column, const std::vector<QuestionWord>& words,
               std::vector<Candidate>& out) {
-  const std::vector<uint16_t> own = groups_of_name(question_words(name_words(column.name)));
+  const std::vector<QuestionWord> name = words_of_name(column);
+  const std::vector<uint16_t> own = groups_of_name(name);
   if (own.empty()) return;
+  const auto of_all = thesaurus_groups(stems_of(name));
   for (size_t i = 0; i < words.size(); ++i) {
     for (size_t n = 1; n <= std::min(kMaxThesaurusWords, words.size() - i); ++n) {
       if (n == 1 && is_of_the_task(words[i].stem)) continue;
-      if (share_a_group(thesaurus_groups(stems_of({words.data() + i, n})), own))
-        out.push_back({Kind::kAkin, i, n, &column});
+      const auto asked = thesaurus_groups(stems_of({words.data() + i, n}));
+      if (share_a_group(asked, own))
+        out.push_back({Kind::kAkin, i, n, &column, {}, share_a_group(asked, of_all)});
     }
   }
 }
@@ -116,8 +141,13 @@ class MarkChooser {
   void choose(std::vector<Candidate> all) {
     std::stable_sort(all.begin(), all.end(), goes_first);
     for (const Candidate& c : all) add(c);
+    for (QuestionMark& m : marks_)
+      if (m.kind == Kind::kAkin && m.columns.size() > kMaxPartColumns)
+        std::erase_if(m.columns, [&](const SqlColumn* c) {
+          return !whole_.contains({m.begin, c});
+        });
     std::erase_if(marks_, [](const QuestionMark& m) {
-      return !m.is_certain() && m.columns.size() > kMaxPartColumns;
+      return !m.is_certain() && (m.columns.empty() || m.columns.size() > kMaxPartColumns);
     });
   }
 
@@ -138,6 +168,7 @@ class MarkChooser {
  private:
   void add(const Candidate& c) {
     const size_t begin = words_[c.first].begin, end = words_[c.first + c.n - 1].end;
+    if (c.akin_whole) whole_.insert({begin, c.column});
     for (QuestionMark& m : marks_) {
       if (m.end <= begin || end <= m.begin) continue;
       if (m.begin != begin || m.end != end) return;
@@ -167,6 +198,7 @@ class MarkChooser {
 
   const std::vector<QuestionWord>& words_;
   std::vector<QuestionMark> marks_;
+  std::set<std::pair<size_t, const SqlColumn*>> whole_;  // words akin to all of a name
 };
 
 }  // namespace

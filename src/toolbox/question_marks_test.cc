@@ -47,6 +47,15 @@ TEST(QuestionMarks, ColumnsAreFoundByTheirWordsInAnyStyleAndNumber) {
   EXPECT_EQ(marks(*db, "the status, statute, the last"), (Texts{"status=status"}));
 }
 
+TEST(QuestionMarks, AUnitIsNoPartOfANameThatAQuestionMustSay) {
+  auto db = marked_table("cost_usd,cost_basis,cost_from,max temp c,min,kg\n1,2,3,4,5,6\n");
+  EXPECT_EQ(marks(*db, "the cost in usd"), (Texts{"cost=cost_usd"}));
+  EXPECT_EQ(marks(*db, "cost usd by cost basis"),
+            (Texts{"cost usd=cost_usd", "cost basis=cost_basis"}));
+  EXPECT_EQ(marks(*db, "max temp, min and kg"), (Texts{"max temp=max temp c", "min=min", "kg=kg"}));
+  EXPECT_EQ(marks(*db, "what was spent"), (Texts{"spent~cost_usd"}));  // all of it before parts
+}
+
 TEST(QuestionMarks, SomeWordsOfANameArePartsOfAtMostTwoColumns) {
   auto db = marked_table(
       "unit price,list price,unit weight,number of visits,is open,birth year\n1,2,3,4,yes,7\n");
@@ -84,7 +93,7 @@ TEST(QuestionMarks, ValuesStandBesideColumnsAndNumbers) {
   EXPECT_EQ(marks(*db, "all open sales in grade A"),
             (Texts{"open=open", "open=open:'open'", "grade=grade", "A=grade:'A'"}));
   EXPECT_EQ(marks(*marked_table("sky,rain mm,sex\nsun,1,M\nrain,2,F\n"), "rain, and I'm m"),
-            (Texts{"rain~rain mm", "rain=sky:'rain'", "m=sex:'M'"}));
+            (Texts{"rain=rain mm", "rain=sky:'rain'", "m=sex:'M'"}));
   EXPECT_EQ(marks(*marked_table("n,by,to\n1,ann,ANN\n2,ANN,bob\n"), "ann"),
             (Texts{"ann=by:'ann'", "ann=to:'ANN'"}));
   EXPECT_EQ(marks(*marked_table("n,code\n1,x\n2,H1\n"), "in 2024 with H1"),
