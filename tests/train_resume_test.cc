@@ -182,8 +182,10 @@ class TrainProgram : public testing::Test {
     EXPECT_EQ(killed.of(LedgerClass::kFailed).lines, 0);
     EXPECT_GE(killed.attempts.size(), 2u);
     EXPECT_LE(killed.attempts.size(), static_cast<size_t>(kills) + 1);
-    for (size_t i = 0; i + 1 < killed.attempts.size(); ++i)
-      EXPECT_EQ(killed.attempts[i].ended, "no end");
+    for (size_t i = 0; i + 1 < killed.attempts.size(); ++i) {
+      const std::string& ended = killed.attempts[i].ended;  // it may die when all is written
+      EXPECT_TRUE(ended == "no end" || ended == "finished") << ended;
+    }
     EXPECT_EQ(killed.attempts.back().ended, "finished");
     const auto settings = text("killed/run.toml") + text("killed/config.json");
     const auto entries = read_ledger(folder_ / "killed/ledger.jsonl").value().entries;

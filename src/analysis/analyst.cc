@@ -202,9 +202,8 @@ Result<Completion> Analyst::elected(std::span<const ChatMessage> messages,
                           answerer_.complete_several(messages, options_.n_samples, on_piece));
   std::vector<Ballot> ballots;
   for (const Completion& c : all)
-    ballots.push_back(c.end == Completion::End::kDone
-                          ? ballot_of(read_table_answer(c.text), labels)
-                          : Ballot());
+    ballots.push_back(c.end == Completion::End::kDone ? ballot_of(read_table_answer(c.text), labels)
+                                                      : Ballot());
   run_ballots(*database_, ballots);
   const auto [best, n_agreeing] = elect(
       all.size(), [&](size_t i) { return ballots[i].weight; },
