@@ -2,7 +2,6 @@
 // what is learnt from the others is what the whole head would give.
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <vector>
 
 #include "base/rng.h"
@@ -44,22 +43,6 @@ std::unique_ptr<TrainerModel> model() {
   return std::move(m).value();
 }
 
-std::vector<double> gradients(TrainerModel& m) {
-  std::vector<double> all;
-  for (const Parameter& p : m.parameters())
-    all.insert(all.end(), p.gradient.data(), p.gradient.data() + p.gradient.size());
-  return all;
-}
-
-double distance(const std::vector<double>& a, const std::vector<double>& b) {
-  double d = 0, n = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    d += (a[i] - b[i]) * (a[i] - b[i]);
-    n += a[i] * a[i];
-  }
-  return std::sqrt(d / n);
-}
-
 TEST(LossWeights, ACrossEntropyOfWeightsIsTheLossOfTheWeightedLogProbabilities) {
   const WeightedCase c;
   const auto w = c.at_places();
@@ -80,8 +63,9 @@ TEST(LossWeights, ACrossEntropyOfWeightsIsTheLossOfTheWeightedLogProbabilities) 
   EXPECT_NEAR(a, b, 1e-5);
   EXPECT_NEAR(a, d, 1e-5);
   EXPECT_NEAR(a, model()->forward_only(c.batch(true)).loss_ce, 1e-6);
-  EXPECT_LT(distance(gradients(*weighted), gradients(*whole)), 1e-5);  // f32 sums in other orders
-  EXPECT_LT(distance(gradients(*weighted), gradients(*masked)), 1e-5);
+  EXPECT_LT(relative_distance(gradients_of(*weighted), gradients_of(*whole)),
+            1e-5);  // f32 sums in other orders
+  EXPECT_LT(relative_distance(gradients_of(*weighted), gradients_of(*masked)), 1e-5);
 }
 
 TEST(LossWeights, LogProbabilitiesOfWeightedPositionsKeepTheirBits) {

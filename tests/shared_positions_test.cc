@@ -2,7 +2,6 @@
 // keep their bits, and gradients are those of answers that each have their own.
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <vector>
 
 #include "base/rng.h"
@@ -62,20 +61,9 @@ Passed passed(const Answered& data, std::span<const size_t> order, Compute compu
     return value;
   };
   out.loss_mtp = model.value()->forward_backward(batch.batch(), loss, 1.0).loss_mtp;
-  for (const Parameter& p : model.value()->parameters())
-    out.gradients.insert(out.gradients.end(), p.gradient.data(),
-                         p.gradient.data() + p.gradient.size());
+  out.gradients = gradients_of(*model.value());
   out.n_places = batch.n_places();
   return out;
-}
-
-double distance(const std::vector<double>& a, const std::vector<double>& b) {
-  double d = 0, n = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    d += (a[i] - b[i]) * (a[i] - b[i]);
-    n += a[i] * a[i];
-  }
-  return std::sqrt(d / n);
 }
 
 void check(Compute compute, Numerics numerics, double tolerance) {
@@ -88,7 +76,7 @@ void check(Compute compute, Numerics numerics, double tolerance) {
     EXPECT_EQ(apart.logp[i], together.logp[i]) << i;
   }
   EXPECT_NEAR(apart.loss_mtp, together.loss_mtp, tolerance * apart.loss_mtp);
-  EXPECT_LT(distance(apart.gradients, together.gradients), tolerance);
+  EXPECT_LT(relative_distance(apart.gradients, together.gradients), tolerance);
 }
 
 TEST(SharedPositions, GiveTheSameBitsForwardAndTheSameGradients) {

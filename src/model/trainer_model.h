@@ -51,6 +51,7 @@ struct TrainBatch {
   /// Empty, or [n_sequences, 2] i32 {row, n}: the first n positions of a sequence are those of an earlier row, of the same tokens, and are
   /// computed once, there; 0 <= n < that row's length and this one's. Predicted positions, here and in what follows, are then a row's own, from
   /// position n on. Requires `lengths`. A prompt with several answers is one: all but the first have the prompt's first positions in common.
+  /// The MTP loss of a row begins at its position n as well: what it predicts from there on should be the row's own.
   View<const int32_t> shared = {};
   /// Empty, or [predicted positions, MoE layers of the trunk * num_experts_per_tok], sequence after sequence: the experts that each position is
   /// sent to, layer after layer, instead of the router's choice (V3.2's keep routing); a negative id leaves the layer's choice to the router.

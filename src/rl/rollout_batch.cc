@@ -117,14 +117,13 @@ std::vector<size_t> micro_batch_ends(std::span<const PromptAnswer> rows, int64_t
   int64_t tokens = 0;
   for (size_t i = 0, first = 0; i < rows.size(); ++i) {
     const int64_t alone = rows[i].n_tokens() - 1;
-    const int64_t more = i > first ? alone - n_shared(rows[first], rows[i]) : alone;
-    if (tokens > 0 && tokens + more > most_tokens) {
+    int64_t shared = i > first ? n_shared(rows[first], rows[i]) : 0;
+    if (tokens > 0 && tokens + alone - shared > most_tokens) {
       ends.push_back(i);
-      tokens = 0;
-      first = i;
+      tokens = shared = 0;
     }
-    if (more == alone) first = i;
-    tokens += i == first ? alone : more;
+    if (shared == 0) first = i;
+    tokens += alone - shared;
   }
   if (!rows.empty()) ends.push_back(rows.size());
   return ends;

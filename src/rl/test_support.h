@@ -2,6 +2,7 @@
 // template, and a model small enough to learn within a test.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -67,6 +68,24 @@ class ByteChatTokenizer : public Tokenizer {
   }
   std::string template_ = kFathomChatTemplate;
 };
+
+/// Of all parameters, in their order.
+inline std::vector<double> gradients_of(TrainerModel& model) {
+  std::vector<double> all;
+  for (const Parameter& p : model.parameters())
+    all.insert(all.end(), p.gradient.data(), p.gradient.data() + p.gradient.size());
+  return all;
+}
+
+/// |a - b| / |a|.
+inline double relative_distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double d = 0, n = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    d += (a[i] - b[i]) * (a[i] - b[i]);
+    n += a[i] * a[i];
+  }
+  return std::sqrt(d / n);
+}
 
 /// Two layers, one of them with experts, and an MTP layer; 264 tokens, 256 positions.
 inline ModelConfig tiny_model_config() {

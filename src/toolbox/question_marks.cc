@@ -28,11 +28,11 @@ struct Candidate {
 // Behind a name's other words it tells the unit: "cost usd" is named by "cost".
 bool is_unit(std::string_view key) {
   static constexpr std::string_view kUnits[] = {
-      "billion", "bn",   "c",   "celsius", "chf",      "cm",       "eur", "g",   "gb",  "gbp",
-      "gwh",     "ha",   "hr",  "hrs",     "jpy",      "kg",       "km",  "km2", "kmh", "kw",
-      "kwh",     "lb",   "lbs", "m2",      "m3",       "mb",       "mg",  "mi",  "min", "million",
-      "mins",    "ml",   "mm",  "mph",     "ms",       "mw",       "mwh", "oz",  "pct", "ppm",
-      "sec",     "sqft", "sqm", "tb",      "thousand", "trillion", "usd"};
+      "billion", "bn",  "c",   "celsius",  "chf",      "cm",  "eur", "g",   "gb",      "gbp",
+      "gwh",     "ha",  "hr",  "hrs",      "jpy",      "kg",  "km",  "km2", "kmh",     "kw",
+      "kwh",     "lb",  "lbs", "m2",       "m3",       "mb",  "mg",  "mi",  "million", "mins",
+      "ml",      "mm",  "mph", "ms",       "mw",       "mwh", "oz",  "pct", "ppm",     "sec",
+      "sqft",    "sqm", "tb",  "thousand", "trillion", "usd"};
   return std::find(std::begin(kUnits), std::end(kUnits), key) != std::end(kUnits);
 }
 

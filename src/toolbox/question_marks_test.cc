@@ -53,6 +53,8 @@ TEST(QuestionMarks, AUnitIsNoPartOfANameThatAQuestionMustSay) {
   EXPECT_EQ(marks(*db, "cost usd by cost basis"),
             (Texts{"cost usd=cost_usd", "cost basis=cost_basis"}));
   EXPECT_EQ(marks(*db, "max temp, min and kg"), (Texts{"max temp=max temp c", "min=min", "kg=kg"}));
+  EXPECT_EQ(marks(*marked_table("temp_min,temp_max\n1,2\n"), "the temp"),
+            (Texts{"temp~temp_min,temp_max"}));
   EXPECT_EQ(marks(*db, "what was spent"), (Texts{"spent~cost_usd"}));  // all of it before parts
 }
 
